@@ -1,0 +1,24 @@
+"""POST /v1/sync: fetch days now, backfill them in windows, or roll them up again."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from shared import requests
+from shared.api import answers, is_machine, resolver, user
+from shared.schemas import JobReply, SyncRequest
+
+app = resolver()
+
+
+@app.post("/v1/sync", summary="Sync, backfill or aggregate", tags=["sync"], responses=answers(JobReply, 202))
+def sync(request: SyncRequest) -> tuple[JobReply, int]:
+    job = requests.everyone(request, is_machine(app)) if request.everyone else requests.sync(user(app), request)
+    return JobReply(job=job), HTTPStatus.ACCEPTED
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

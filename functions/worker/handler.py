@@ -1,0 +1,32 @@
+"""SQS fresh and bulk: the corridor. Of a batch, only what failed is given back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from shared.settings import settings
+from shared.sync import Batch
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    records = event["Records"]
+    batch = Batch(queue_of(records[0]["eventSourceARN"]))
+    batch.open((record["messageId"], record["body"]) for record in records)
+    batch.keep_raw()
+
+    def finish(record: SQSRecord) -> None:
+        batch.finish(record.message_id)
+
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    return process_partial_response(event, finish, processor, context)
+
+
+def queue_of(arn: str) -> str:
+    """Where a copy of a message that must wait goes: back to the queue it came from."""
+    queues = (settings().fresh_queue, settings().bulk_queue)
+    return next(url for url in queues if url.rsplit("/", 1)[-1] == arn.rsplit(":", 1)[-1])

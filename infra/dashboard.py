@@ -1,0 +1,77 @@
+"""One screen: doors, queues, workers, tables."""
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from infra.api import Api
+from infra.function import Function
+from infra.queue import Queue
+from infra.storage import Storage
+
+MINUTE = Duration.minutes(1)
+
+
+def dashboard(
+    scope: Construct, api: Api, queues: Sequence[Queue], functions: Mapping[str, Function], store: Storage
+) -> cloudwatch.Dashboard:
+    rows = [_doors(api), _queues(queues), _functions(functions), _tables(store)]
+    return cloudwatch.Dashboard(scope, "Dashboard", widgets=rows)
+
+
+def _graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.IWidget:
+    return cloudwatch.GraphWidget(title=title, left=list(metrics), width=8)
+
+
+def _doors(api: Api) -> list[cloudwatch.IWidget]:
+    requests = api.metric_count(period=MINUTE, statistic="Sum")
+    refused = api.metric_client_error(period=MINUTE, statistic="Sum")
+    latency = (api.metric_latency(period=MINUTE, statistic=quantile) for quantile in ("p50", "p99"))
+    return [
+        _graph("Doors: requests", requests),
+        _graph("Doors: refused and failed", refused, api.server_errors()),
+        _graph("Doors: latency", *latency),
+    ]
+
+
+def _queues(queues: Sequence[Queue]) -> list[cloudwatch.IWidget]:
+    waiting = (queue.metric_approximate_number_of_messages_visible(period=MINUTE) for queue in queues)
+    return [
+        _graph("Queues: waiting", *waiting),
+        _graph("Queues: oldest, s", *(queue.oldest_s() for queue in queues)),
+        _graph("Dead letters", *(queue.dead_letters() for queue in queues)),
+    ]
+
+
+def _functions(functions: Mapping[str, Function]) -> list[cloudwatch.IWidget]:
+    workers = [functions["worker"], functions["worker-bulk"]]
+    everyone = functions.values()
+    durations = (worker.metric_duration(period=MINUTE, statistic=p) for worker in workers for p in ("p50", "p99"))
+    return [
+        _graph("Workers: duration", *durations),
+        _graph("Functions: errors", *(each.metric_errors(period=MINUTE) for each in everyone)),
+        _graph("Functions: throttles", *(each.metric_throttles(period=MINUTE) for each in everyone)),
+    ]
+
+
+def _tables(store: Storage) -> list[cloudwatch.IWidget]:
+    tables = (store.data, store.control)
+    return [
+        _graph("Tables: read units", *(table.metric_consumed_read_capacity_units(period=MINUTE) for table in tables)),
+        _graph("Tables: write units", *(table.metric_consumed_write_capacity_units(period=MINUTE) for table in tables)),
+        _graph(
+            "Tables: throttled", *(_throttled(table.table_name, way) for table in tables for way in ("Read", "Write"))
+        ),
+    ]
+
+
+def _throttled(table_name: str, way: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/DynamoDB",
+        metric_name=f"{way}ThrottleEvents",
+        dimensions_map={"TableName": table_name},
+        period=MINUTE,
+        statistic="Sum",
+    )

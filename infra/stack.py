@@ -1,0 +1,155 @@
+"""The whole of Tributary: doors put one message on a queue, workers take it from there."""
+
+from aws_cdk import CfnOutput, Duration, Stack, Tags
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from constructs import Construct
+
+from infra import alarm, nag
+from infra.api import Api
+from infra.dashboard import dashboard
+from infra.function import Function, code, dependencies
+from infra.grant import Grant
+from infra.queue import Queue
+from infra.settings import Settings
+from infra.sign_in import UserPool, authorizer
+from infra.storage import Storage
+
+READ = ("GetItem", "BatchGetItem", "Query")
+EDIT = ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
+MERGE = ("GetItem", "PutItem", "UpdateItem", "Query")
+WRITE = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionCheckItem")
+
+
+class Tributary(Stack):
+    """
+    connect  callback             webhook  upload  sync  poll        api
+       └────────┴──────────┐         └───────┴──────┴─────┘           │ reads
+               connections, tokens           one small job            │
+                                                 │                    │
+                        fresh (+DLQ) ── worker ──┴── bulk (+DLQ) ── worker-bulk
+                                                 │
+                                 raw replies, sections, days ── changes (+DLQ) ── the app
+    """
+
+    def __init__(self, scope: Construct, settings: Settings) -> None:
+        super().__init__(scope, settings.stack_name, description="Tributary: wearable and health data, synced")
+        self.settings = settings
+        self.store = Storage(self, "Storage", settings)
+        key = self.store.key
+        # Lambda asks that a message stay hidden six times as long as its worker may run.
+        self.fresh = Queue(self, "Fresh", key, visibility_s=6 * settings.worker_timeout_s)
+        self.bulk = Queue(self, "Bulk", key, visibility_s=6 * settings.worker_timeout_s)
+        self.changes = Queue(self, "Changes", key)
+
+        self.pool = None if settings.oidc_issuer else UserPool(self, "Users", settings)
+        self.api = Api(self, "Gateway", key, settings, authorizer(settings, self.pool))
+        self.functions = self._functions()
+        self.routes = self.api.open(self.functions)
+        self._feed_workers()
+        self._tick()
+
+        alarm.alarm(self, "FreshWaits", self.fresh.oldest_s(), 15 * 60, "Fresh data waits over 15 minutes")
+        if settings.alarm_topic_arn:
+            alarm.tell(self, settings.alarm_topic_arn)
+        dashboard(self, self.api, (self.fresh, self.bulk, self.changes), self.functions, self.store)
+        self._outputs()
+        for name, value in settings.tags.items():
+            Tags.of(self).add(name, value)
+        nag.acknowledge(self)
+
+    def _functions(self) -> dict[str, Function]:
+        """Each Lambda: memory in MB, timeout in s, and everything it may do."""
+        store, fresh, bulk, changes = self.store, self.fresh, self.bulk, self.changes
+        control, data, raw = store.control_may, store.data_may, store.raw_may
+        own = (store.key_may("Decrypt", "GenerateDataKey"), store.read_secret)
+        drop, either = raw("inbox", "PutObject"), (fresh.send, bulk.send)
+        work = (
+            *(*own, control(*READ, *WRITE), store.read_ring, data(*READ, *WRITE), *either, changes.send),
+            *(raw("raw", "GetObject", "PutObject"), raw("inbox", "GetObject", "PutObject", "DeleteObject")),
+            store.list_raw,
+        )
+        plan: dict[str, tuple[int, int, tuple[Grant, ...]]] = {
+            "connect": (256, 10, (*own, control(*EDIT))),
+            "callback": (512, 30, (*own, control(*EDIT, "ConditionCheckItem"), data(*MERGE), *either)),
+            "webhook": (256, 10, (*own, control("GetItem", "PutItem"), drop, fresh.send)),
+            "upload": (512, 30, (*own, control(*EDIT), data(*MERGE), drop, fresh.send)),
+            "sync": (256, 10, (*own, control(*MERGE), *either)),
+            "api": (512, 15, (store.key_may("Decrypt"), control(*READ), data(*READ))),
+            "poll": (256, 60, (*own, control(*MERGE), store.read_ring, fresh.send)),
+            "worker": (512, self.settings.worker_timeout_s, (*work, fresh.consume)),
+            "worker-bulk": (512, self.settings.worker_timeout_s, (*work, bulk.consume)),
+        }
+        environment, source, layers = self._environment(), code(), dependencies(self)
+        return {
+            name: Function(
+                self,
+                name,
+                memory_mb=memory_mb,
+                timeout_s=timeout_s,
+                may=may,
+                environment=environment,
+                code=source,
+                layers=layers,
+                key=store.key,
+                settings=self.settings,
+            )
+            for name, (memory_mb, timeout_s, may) in plan.items()
+        }
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "DATA_TABLE": self.store.data.table_name,
+            "CONTROL_TABLE": self.store.control.table_name,
+            "RAW_BUCKET": self.store.raw.bucket_name,
+            "VAULT_KEY": self.store.key.key_arn,
+            "APP_SECRET": self.store.secret.secret_arn,
+            "FRESH_QUEUE": self.fresh.queue_url,
+            "BULK_QUEUE": self.bulk.queue_url,
+            "CHANGES_QUEUE": self.changes.queue_url,
+            "PUBLIC_URL": self.api.public_url,
+            "RETURN_ORIGINS": ",".join(self.settings.origins),
+        }
+
+    def _feed_workers(self) -> None:
+        for queue, worker, batch_size in ((self.fresh, "worker", 25), (self.bulk, "worker-bulk", 10)):
+            # No MaximumConcurrency: it keeps five pollers awake on an idle queue where two would do.
+            self.functions[worker].add_event_source_mapping(
+                "Jobs",
+                event_source_arn=queue.queue_arn,
+                batch_size=batch_size,
+                max_batching_window=Duration.seconds(1),
+                report_batch_item_failures=True,
+            )
+
+    def _tick(self) -> None:
+        """A lost tick is not retried: the next one starts from the same watermark."""
+        poll, minute = self.functions["poll"], Duration.minutes(1)
+        poll.configure_async_invoke(retry_attempts=0, max_event_age=minute)
+        target = targets.LambdaFunction(poll, retry_attempts=0, max_event_age=minute)
+        events.Rule(self, "EveryMinute", schedule=events.Schedule.rate(minute), targets=[target])
+
+    def _outputs(self) -> None:
+        outputs = {
+            "ApiUrl": self.api.api_endpoint,
+            "PublicUrl": self.api.public_url,
+            "DataTable": self.store.data.table_name,
+            "ControlTable": self.store.control.table_name,
+            "RawBucket": self.store.raw.bucket_name,
+            "VaultKey": self.store.key.key_arn,
+            "AppSecret": self.store.secret.secret_arn,
+            "PollFunction": self.functions["poll"].function_name,
+            "WorkerFunction": self.functions["worker"].function_name,
+        }
+        for name, queue in (("Fresh", self.fresh), ("Bulk", self.bulk), ("Changes", self.changes)):
+            outputs |= {f"{name}Queue": queue.queue_url, f"{name}Dlq": queue.dead.queue_url}
+        if self.pool:
+            outputs |= {
+                "UserPoolId": self.pool.user_pool_id,
+                "UserClientId": self.pool.browser.user_pool_client_id,
+                "MachineClientId": self.pool.machine.user_pool_client_id,
+            }
+        if self.api.domain:
+            outputs["DomainTarget"] = self.api.domain.regional_domain_name
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)

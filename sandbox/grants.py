@@ -1,0 +1,102 @@
+"""Codes, access tokens and refresh tokens of one cloud, and what happened to those that were used twice."""
+
+import secrets
+import time
+from dataclasses import dataclass
+from threading import Lock
+
+
+class InvalidGrantError(Exception):
+    """The code or refresh token is unknown, expired, already used, or belongs to another redirect_uri."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What one person allowed once; it outlives every refresh."""
+
+    id: str
+    person: str
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    grant: Grant
+    access: str
+    refresh: str
+    expires_in: int
+
+
+class Grants:
+    """`grace`: a used refresh token dies only when the access token it bought is first used (Withings)."""
+
+    def __init__(self, *, code_seconds: int, access_seconds: int, grace: bool = False) -> None:
+        self.code_seconds, self.access_seconds, self.grace = code_seconds, access_seconds, grace
+        self.refreshes = {"ok": 0, "reused": 0}
+        self._codes: dict[str, tuple[Grant, str, float]] = {}
+        self._access: dict[str, tuple[Grant, float]] = {}
+        self._refresh: dict[str, Grant] = {}
+        self._spent: set[str] = set()
+        self._bought_with: dict[str, str] = {}
+        self._lock = Lock()
+
+    def code(self, person: str, scopes: tuple[str, ...], redirect_uri: str) -> str:
+        code = secrets.token_urlsafe(24)
+        grant = Grant(secrets.token_hex(8), person, scopes)
+        self._codes[code] = (grant, redirect_uri, time.time() + self.code_seconds)
+        return code
+
+    def redeem(self, code: str, redirect_uri: str) -> Tokens:
+        grant, expected, expires = self._codes.pop(code, (None, "", 0.0))
+        if grant is None or expected != redirect_uri or expires < time.time():
+            raise InvalidGrantError
+        return self._issue(grant)
+
+    def refresh(self, token: str) -> Tokens:
+        with self._lock:
+            grant = self._refresh.get(token)
+            if grant is None:
+                self.refreshes["reused"] += token in self._spent
+                raise InvalidGrantError
+            if not self.grace:
+                self._spend(token)
+            self.refreshes["ok"] += 1
+            tokens = self._issue(grant)
+            if self.grace:
+                self._bought_with[tokens.access] = token
+            return tokens
+
+    def holder(self, access: str) -> Grant | None:
+        """Who an access token speaks for; None when it is unknown, expired or revoked."""
+        grant, expires = self._access.get(access, (None, 0.0))
+        if grant is None or expires < time.time():
+            return None
+        with self._lock:
+            self._spend(self._bought_with.pop(access, ""))
+        return grant
+
+    def expire(self, access: str) -> bool:
+        return self._access.pop(access, None) is not None
+
+    def revoke(self, person: str, grant_id: str | None = None) -> None:
+        """Forget one grant of the person, or all of them; a dead refresh token stays dead."""
+
+        def dies(grant: Grant) -> bool:
+            return grant.person == person and grant_id in (None, grant.id)
+
+        with self._lock:
+            self._access = {token: held for token, held in self._access.items() if not dies(held[0])}
+            self._refresh = {token: grant for token, grant in self._refresh.items() if not dies(grant)}
+
+    def connected(self, person: str) -> bool:
+        return any(grant.person == person for grant in self._refresh.values())
+
+    def _spend(self, token: str) -> None:
+        if self._refresh.pop(token, None):
+            self._spent.add(token)
+
+    def _issue(self, grant: Grant) -> Tokens:
+        tokens = Tokens(grant, secrets.token_urlsafe(24), secrets.token_urlsafe(32), self.access_seconds)
+        self._access[tokens.access] = (grant, time.time() + self.access_seconds)
+        self._refresh[tokens.refresh] = grant
+        return tokens

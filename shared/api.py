@@ -1,0 +1,101 @@
+"""What the doors to the HTTP API share: who is calling, and how an error is said."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError as NoRouteError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+
+from shared.errors import BadRequestError, ForbiddenError
+from shared.log import logger
+from shared.schemas import ErrorReply
+
+ACT_FOR_USERS = "tributary/act-for-users"
+LONGEST_RANGE = timedelta(days=366)
+REFUSALS = (400, 401, 403, 404)
+
+
+def answers(model: type[BaseModel], status: int = 200) -> Any:
+    """The replies of a route, as its description lists them."""
+    return {code: _said(code, model if code == status else ErrorReply) for code in (status, *REFUSALS)}
+
+
+def _said(status: int, model: type[BaseModel]) -> dict[str, Any]:
+    return {"description": HTTPStatus(status).phrase, "content": {"application/json": {"model": model}}}
+
+
+def resolver() -> APIGatewayHttpResolver:
+    """A Powertools resolver whose errors all have one shape."""
+    app = APIGatewayHttpResolver(enable_validation=True)
+
+    def refused(error: BadRequestError) -> Response[str]:
+        return fault(app, error.status, error.code, str(error), error.param)
+
+    def invalid(error: RequestValidationError) -> Response[str]:
+        first = error.errors()[0]
+        where = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
+        return fault(app, 400, "bad_request", first["msg"], ".".join(where) or "body")
+
+    def no_route(error: NoRouteError) -> Response[str]:
+        return fault(app, 404, "not_found", "no such route", None)
+
+    app.exception_handler(BadRequestError)(refused)
+    app.exception_handler(RequestValidationError)(invalid)
+    app.not_found(no_route)
+    return app
+
+
+def fault(app: APIGatewayHttpResolver, status: int, code: str, message: str, param: str | None) -> Response[str]:
+    return error_response(status, code, message, param, app.current_event.request_context.request_id)
+
+
+def error_response(status: int, code: str, message: str, param: str | None, request_id: str | None) -> Response[str]:
+    logger().info("refused", extra={"status": status, "code": code, "param": param})
+    kind = "invalid_request" if status < 500 else "internal"
+    error = {"type": kind, "code": code, "message": message, "param": param}
+    return Response(status, "application/json", json.dumps({"error": error, "request_id": request_id}))
+
+
+def claims(app: APIGatewayHttpResolver) -> dict[str, Any]:
+    authorizer = app.current_event.raw_event["requestContext"].get("authorizer") or {}
+    found: dict[str, Any] = (authorizer.get("jwt") or {}).get("claims") or {}
+    return found
+
+
+def is_machine(app: APIGatewayHttpResolver) -> bool:
+    return ACT_FOR_USERS in str(claims(app).get("scope", "")).split()
+
+
+def user(app: APIGatewayHttpResolver) -> str:
+    """The verified token's subject; a machine client says for whom it acts. Never from a body."""
+    if not is_machine(app):
+        subject = str(claims(app).get("sub", ""))
+        if not subject:
+            raise ForbiddenError("the token names no subject", "authorization")
+        return subject
+    named = app.current_event.headers.get("tributary-user", "")
+    if not named:
+        raise BadRequestError("a machine client must say for whom it acts", "tributary-user")
+    return named
+
+
+def window(first: date, last: date) -> tuple[date, date]:
+    if last < first:
+        raise BadRequestError("must not be before `from`", "to")
+    if last - first > LONGEST_RANGE:
+        raise BadRequestError("at most 366 days at once", "from")
+    return first, last
+
+
+def iso(instant: int) -> str:
+    return datetime.fromtimestamp(instant / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def iso_or_none(instant: int) -> str | None:
+    return iso(instant) if instant else None

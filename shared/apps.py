@@ -1,0 +1,95 @@
+"""The operator's credentials at each provider, and the key our own webhook secrets are derived from.
+
+One JSON secret in Secrets Manager:
+    {"providers": {"<id>": {"client_id": "…", "client_secret": "…", "urls": {"<vendor prefix>": "<our prefix>"}}},
+     "hook_key": "…", "hook_generation": 1, "hook_rotated_at": 0}
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.errors import BadRequestError, InvalidSignatureError
+from shared.model import DAY
+
+PREVIOUS_HOOKS_LIVE = 7 * DAY
+
+
+@dataclass(frozen=True)
+class App:
+    """Our application at one provider. `urls` sends a vendor's URL prefixes elsewhere: a region, a newer
+    authorization server, a sandbox."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    urls: Mapping[str, str] = field(default_factory=dict)
+    hint_delay_s: int | None = None
+    """How long hints wait so that a burst becomes one fetch; None leaves it to the provider's spec."""
+
+    def url(self, vendor: str) -> str:
+        for prefix in sorted(self.urls, key=len, reverse=True):
+            if vendor.startswith(prefix):
+                return self.urls[prefix] + vendor[len(prefix) :]
+        return vendor
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """Webhook secrets, derived and never stored, so that a door can check them without a read.
+
+    Rotating raises the generation; the one before stays good for seven days.
+    """
+
+    key: bytes = field(repr=False)
+    generation: int = 1
+    rotated_at: int = 0
+
+    def path(self, provider: str, connection: str) -> str:
+        """The unguessable last part of a connection's webhook URL."""
+        return f"{connection}.{self._derive('path', provider, connection, self.generation)[:22]}"
+
+    def connection(self, provider: str, path: str, now: int) -> str:
+        """The connection a path belongs to; raises InvalidSignatureError for any we did not derive."""
+        connection, _, mac = path.partition(".")
+        for generation in self._living(now):
+            if hmac.compare_digest(mac, self._derive("path", provider, connection, generation)[:22]):
+                return connection
+        raise InvalidSignatureError("this webhook address is not one of ours")
+
+    def secrets(self, provider: str, connection: str, now: int) -> list[str]:
+        """The signing secrets of one connection, newest first."""
+        return [self._derive("secret", provider, connection, generation) for generation in self._living(now)]
+
+    def token(self, provider: str) -> str:
+        """What a vendor must echo to prove that its handshake answers a subscription of ours."""
+        return self._derive("verify", provider, "", self.generation)
+
+    def _living(self, now: int) -> Iterator[int]:
+        yield self.generation
+        if now < self.rotated_at + PREVIOUS_HOOKS_LIVE:
+            yield self.generation - 1
+
+    def _derive(self, purpose: str, provider: str, connection: str, generation: int) -> str:
+        message = f"{purpose}|{provider}|{connection}|{generation}".encode()
+        return base64.urlsafe_b64encode(hmac.digest(self.key, message, hashlib.sha256)).decode().rstrip("=")
+
+
+@dataclass(frozen=True)
+class Apps:
+    hooks: Hooks
+    providers: Mapping[str, App] = field(repr=False)
+
+    @classmethod
+    def read(cls, secret: Mapping[str, Any]) -> Apps:
+        hooks = Hooks(secret["hook_key"].encode(), secret.get("hook_generation", 1), secret.get("hook_rotated_at", 0))
+        return cls(hooks, {name: App(**app) for name, app in secret["providers"].items()})
+
+    def app(self, provider: str) -> App:
+        if provider not in self.providers:
+            raise BadRequestError(f"no application is configured for {provider}; see docs/operations.md", "provider")
+        return self.providers[provider]

@@ -1,0 +1,38 @@
+"""The AWS clients, made once per process and only when asked for."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_kms import KMSClient
+    from types_boto3_s3 import S3Client
+
+CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 4}, connect_timeout=3, read_timeout=10, max_pool_connections=32
+)
+
+
+@cache
+def _session() -> boto3.session.Session:
+    return boto3.session.Session()
+
+
+@cache
+def dynamodb() -> DynamoDBClient:
+    return _session().client("dynamodb", config=CONFIG)
+
+
+@cache
+def s3() -> S3Client:
+    return _session().client("s3", config=CONFIG)
+
+
+@cache
+def kms() -> KMSClient:
+    return _session().client("kms", config=CONFIG)

@@ -1,0 +1,186 @@
+"""Who is connected to what.
+
+pk C#<id>                    sk C            the connection
+pk U#<user>                  sk C#<provider> its id: one connection per person and provider, kept when reconnecting
+pk X#<provider>#<account>    sk <id>         the people a vendor's event is for
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from zlib import crc32
+
+from botocore.exceptions import ClientError
+
+from shared import control
+from shared.aws import dynamodb
+from shared.control import Item
+from shared.errors import ConflictError
+from shared.jobs import new_id, now_ms
+from shared.providers import OAuth2, Provider
+from shared.settings import settings
+from shared.vault import Owner
+
+RING_MINUTES = 30
+SHARDS = 1
+State = Literal["pending", "active", "reconnect"]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One person at one provider. Instants in milliseconds. `sealed` are the tokens, `generation` counts them."""
+
+    id: str
+    user: str
+    provider: str
+    state: State
+    salt: bytes = field(repr=False)
+    account: str = ""
+    cause: str = ""
+    since: int = 0
+    created: int = 0
+    scopes: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    zone: str = "UTC"
+    sealed: bytes = field(default=b"", repr=False)
+    generation: int = 0
+    token_expires: int = 0
+    lease_until: int = 0
+    suspect_since: int = 0
+    last_push_at: int = 0
+    last_poll_at: int = 0
+    last_data_at: int = 0
+    backfill: str = ""
+    cursors: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def owner(self) -> Owner:
+        return Owner(self.user, self.provider, self.id, self.salt)
+
+
+def load(connection_id: str) -> Connection | None:
+    """A consistent read; None means erased or never there, and its jobs are dropped."""
+    item = control.get(f"C#{connection_id}", "C")
+    return connection(item) if item else None
+
+
+def connection(item: Item) -> Connection:
+    cursors = {name.removeprefix("cursor#"): value for name, value in item.items() if name.startswith("cursor#")}
+    known = {name: item[name] for name in Connection.__dataclass_fields__ if name in item}
+    lists = {name: tuple(sorted(item.get(name, ()))) for name in ("scopes", "resources")}
+    return Connection(**{**known, **lists, "id": item["pk"].removeprefix("C#"), "cursors": cursors})
+
+
+def of_user(user: str, provider: str = "") -> list[Connection]:
+    """All of a person's connections, or the one at `provider`."""
+    ids = [item["id"] for item in control.under(f"U#{user}", f"C#{provider}")]
+    found = [load(id_) for id_ in ids]
+    return [c for c in found if c and provider in ("", c.provider)]
+
+
+def of_account(provider: str, account: str) -> list[str]:
+    """The connections a vendor's event about `account` is for."""
+    return [item["sk"] for item in control.under(f"X#{provider}#{account}")]
+
+
+def granted(provider: Provider, scopes: Iterable[str]) -> tuple[str, ...]:
+    """The resources these scopes open. A vendor that does not say which it granted granted what was asked."""
+    have = frozenset(scopes)
+    return tuple(r.name for r in provider.resources if not have or not r.scopes or have & set(r.scopes))
+
+
+def establish(user: str, provider: Provider, account: str, scopes: Iterable[str], zone: str) -> Connection:
+    """The person's connection at this provider, made or found again, ready for its tokens.
+
+    Raises ConflictError where the person is already connected as somebody else at the vendor.
+    """
+    have = tuple(sorted(scopes))
+    pointer = control.get(f"U#{user}", f"C#{provider.id}")
+    if pointer is None:
+        return _create(user, provider, account, have, zone)
+    found = load(pointer["id"])
+    if found is None:
+        raise ConflictError(f"the {provider.name} connection is being removed; try again in a minute")
+    if found.account and account and found.account != account:
+        raise ConflictError(f"already connected to another {provider.name} account; disconnect it first")
+    return found
+
+
+def _create(user: str, provider: Provider, account: str, scopes: tuple[str, ...], zone: str) -> Connection:
+    made = Connection(
+        id=new_id(),
+        user=user,
+        provider=provider.id,
+        state="pending" if isinstance(provider.auth, OAuth2) else "active",
+        salt=os.urandom(32),
+        account=account,
+        created=now_ms(),
+        since=now_ms(),
+        scopes=scopes,
+        resources=granted(provider, scopes),
+        zone=zone,
+    )
+    items = [_item(provider, made), {"pk": f"U#{user}", "sk": f"C#{provider.id}", "id": made.id}]
+    if account:
+        items.append({"pk": f"X#{provider.id}#{account}", "sk": made.id, "user": user})
+    writes: Any = [
+        {
+            "Put": {
+                "TableName": settings().control_table,
+                "Item": control.values(item),
+                "ConditionExpression": "attribute_not_exists(pk)",
+            }
+        }
+        for item in items
+    ]
+    try:
+        dynamodb().transact_write_items(TransactItems=writes)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "TransactionCanceledException":
+            raise
+        raise ConflictError(f"{provider.name} is being connected twice at once; try again") from error
+    return made
+
+
+def _item(provider: Provider, made: Connection) -> Item:
+    item: Item = {
+        "pk": f"C#{made.id}",
+        "sk": "C",
+        **{name: getattr(made, name) for name in ("user", "provider", "state", "salt", "account", "zone")},
+        **{name: getattr(made, name) for name in ("created", "since", "generation")},
+    }
+    for name in ("scopes", "resources"):
+        if getattr(made, name):
+            item[name] = set(getattr(made, name))
+    if isinstance(provider.auth, OAuth2) and provider.timer_polling:
+        item["ring"] = segment(made.id)
+    return item
+
+
+def segment(connection_id: str) -> str:
+    """The minute of each half hour at which catch-up polling looks, and its shard."""
+    place = crc32(connection_id.encode())
+    return f"{place % RING_MINUTES}#{place // RING_MINUTES % SHARDS}"
+
+
+def change(connection_id: str, **values: Any) -> bool:
+    """Sets attributes of a connection that still exists."""
+    names = {f"#{n}": name for n, name in enumerate(values)}
+    sets = ", ".join(f"#{n} = :v{n}" for n in range(len(values)))
+    given = {f"v{n}": value for n, value in enumerate(values.values())}
+    return control.update(f"C#{connection_id}", "C", f"SET {sets}", given, "attribute_exists(pk)", names)
+
+
+def move_cursor(connection_id: str, resource: str, first: str, last: str) -> bool:
+    """Forward, and only from inside the window polled: a cursor never jumps over a day nobody asked about."""
+    return control.update(
+        f"C#{connection_id}",
+        "C",
+        "SET #cursor = :last",
+        {"first": first, "last": last},
+        "attribute_exists(pk) AND (attribute_not_exists(#cursor) OR (#cursor >= :first AND #cursor < :last))",
+        {"#cursor": f"cursor#{resource}"},
+    )

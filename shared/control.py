@@ -1,0 +1,104 @@
+"""The Control table's few ways: get, write if, take away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from shared.aws import dynamodb
+from shared.settings import settings
+
+Item = dict[str, Any]
+_write, _read = TypeSerializer().serialize, TypeDeserializer().deserialize
+
+
+def plain(item: Mapping[str, Any]) -> Item:
+    """A DynamoDB item as Python values: numbers as int, binaries as bytes."""
+    return {name: _plain(_read(value)) for name, value in item.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Binary):
+        return bytes(value)  # type: ignore[call-overload]
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value if isinstance(value, str | bytes | bool | set | None) else int(value)
+
+
+def values(plain_values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _write(value) for name, value in plain_values.items()}
+
+
+def key(pk: str, sk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def get(pk: str, sk: str, consistent: bool = True) -> Item | None:
+    reply = dynamodb().get_item(TableName=settings().control_table, Key=key(pk, sk), ConsistentRead=consistent)
+    return plain(reply["Item"]) if "Item" in reply else None
+
+
+def put(item: Item, condition: str | None = None) -> bool:
+    """False where the condition did not hold."""
+    more = {"ConditionExpression": condition} if condition else {}
+    return _held(dynamodb().put_item, Item=values(item), **more)
+
+
+def take(pk: str, sk: str) -> Item | None:
+    """Deletes the item and returns it: of several who try, one gets it."""
+    reply = dynamodb().delete_item(TableName=settings().control_table, Key=key(pk, sk), ReturnValues="ALL_OLD")
+    return plain(reply["Attributes"]) if "Attributes" in reply else None
+
+
+def update(
+    pk: str, sk: str, expression: str, given: Mapping[str, Any], condition: str, names: Mapping[str, str] | None = None
+) -> bool:
+    """False where the condition did not hold. `given` are the plain values of the `:names` in the expressions."""
+    more = {"ExpressionAttributeNames": dict(names)} if names else {}
+    return _held(
+        dynamodb().update_item,
+        Key=key(pk, sk),
+        UpdateExpression=expression,
+        ConditionExpression=condition,
+        ExpressionAttributeValues=values({f":{name}": value for name, value in given.items()}),
+        **more,
+    )
+
+
+def under(pk: str, prefix: str = "", consistent: bool = True) -> Iterator[Item]:
+    """Every item of one partition whose sort key starts with `prefix`."""
+    condition, given = "pk = :pk", {":pk": {"S": pk}}
+    if prefix:
+        condition, given = f"{condition} AND begins_with(sk, :prefix)", {**given, ":prefix": {"S": prefix}}
+    yield from _query(KeyConditionExpression=condition, ExpressionAttributeValues=given, ConsistentRead=consistent)
+
+
+def on_ring(segment: str) -> Iterator[Item]:
+    """The connections of one ring segment, with what the index projects of them."""
+    yield from _query(
+        IndexName="ring", KeyConditionExpression="ring = :ring", ExpressionAttributeValues={":ring": {"S": segment}}
+    )
+
+
+def _query(**request: Any) -> Iterator[Item]:
+    while True:
+        page = dynamodb().query(TableName=settings().control_table, **request)
+        yield from map(plain, page["Items"])
+        if "LastEvaluatedKey" not in page:
+            return
+        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def _held(write: Any, **request: Any) -> bool:
+    try:
+        write(TableName=settings().control_table, **request)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True

@@ -1,0 +1,66 @@
+"""A vendor's webhook becomes jobs: proven, read, queued, answered. No read of the database, no call to the vendor."""
+
+from __future__ import annotations
+
+import json
+
+from shared import jobs
+from shared.apps import App, Apps
+from shared.errors import TooLargeError
+from shared.jobs import Job, new_id
+from shared.model import Skipped
+from shared.providers import Event, Provider
+from shared.settings import settings
+from shared.webhooks import Call, accept, hook_of
+
+LARGEST = 1_000_000
+
+
+def take(provider: Provider, apps: Apps, call: Call) -> dict[str, int]:
+    """Queues what the webhook says and counts it; raises BadRequestError where it must be refused."""
+    if len(call.body) > LARGEST:
+        raise TooLargeError(f"a webhook of over {LARGEST} bytes", "body")
+    app = apps.app(provider.id)
+    connection, events = accept(provider, app, apps.hooks, call)
+    read = [event for event in events if isinstance(event, Event)]
+    found = [(event, job(provider, connection, event, call.now)) for event in read]
+    hints = [j for event, j in found if j and not urgent(event)]
+    jobs.send(settings().fresh_queue, [j for event, j in found if j and urgent(event)])
+    jobs.send(settings().fresh_queue, hints, delay(provider, app))
+    return {"events": len(read), "skipped": sum(isinstance(event, Skipped) for event in events)}
+
+
+def urgent(event: Event) -> bool:
+    """Hints wait, so that a vendor's burst is one fetch; what is itself the news does not."""
+    return event.deleted or event.goodbye or event.payload is not None
+
+
+def delay(provider: Provider, app: App) -> int:
+    return hook_of(provider).hint_delay_s if app.hint_delay_s is None else app.hint_delay_s
+
+
+def job(provider: Provider, connection: str | None, event: Event, now: int) -> Job | None:
+    """None where the data is for a connection that is no more."""
+    payload = ""
+    if event.payload is not None:
+        from shared import connections, payloads  # only a door that is handed data needs the vault
+
+        held = connections.load(connection or "")
+        if held is None:
+            return None
+        payload = payloads.enclose(held, json.dumps(event.payload).encode())
+    window = event.window and (event.window.first.isoformat(), event.window.last.isoformat())
+    return Job(
+        id=new_id(),
+        reason="webhook",
+        as_of=now,
+        provider=provider.id,
+        connection=connection or "",
+        account="" if connection else event.account or "",
+        resources=event.resources,
+        window=window or None,
+        document=event.document or "",
+        deleted=event.deleted,
+        goodbye=event.goodbye,
+        payload=payload,
+    )

@@ -1,0 +1,68 @@
+"""Jobs that ask the vendor nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shared import connections, control, jobs, sections
+from shared.commit import Change, commit, publish
+from shared.jobs import Job, now_ms
+from shared.knowledge import News
+from shared.log import logger
+from shared.progress import finish
+from shared.providers.registry import provider
+from shared.settings import settings
+from shared.writing import announce
+
+
+def fan_out(job: Job, queue: str) -> None:
+    """A vendor's event about one account becomes a job for each person who connected it."""
+    held = connections.of_account(job.provider, job.account)
+    if not held:
+        logger().info("nobody here is connected to that account", extra={"job": job.id, "provider": job.provider})
+    jobs.send(queue, [replace(job, id=f"{job.id}.{n}", account="", connection=c) for n, c in enumerate(held)])
+
+
+def forget(job: Job) -> None:
+    """The vendor deleted a document: it goes from its section or, not here yet, is refused when it comes."""
+    held = connections.load(job.connection)
+    if held is None:
+        return
+    source = provider(held.provider)
+    for name in job.resources:
+        key = sections.holding(held.user, source.id, name, job.document)
+        if key is None:
+            sections.bury(held.user, source.id, name, job.document, job.as_of)
+        else:
+            news = News(job.as_of, deleted=frozenset({job.document}))
+            said = commit(sections, Change(key, news, source.kind, version=source.resource(name).version), job.id)
+            announce([said] if said else [])
+
+
+def goodbye(job: Job) -> None:
+    """The person ended the grant at the vendor."""
+    connections.change(job.connection, state="reconnect", cause="revoked_at_vendor", since=now_ms())
+
+
+def aggregate(job: Job) -> None:
+    """Fills the slots of these days again from their sections."""
+    window = job.days()
+    assert window is not None
+    for section in sections.sections(job.user, window.first.isoformat(), window.last.isoformat(), consistent=True):
+        publish(sections, section, provider(section.key.source).kind)
+    if job.tracked:
+        finish(job.tracked, job.part)
+
+
+def everyone(job: Job) -> None:
+    """A job for each connection of the chosen services on one ring segment."""
+    found = [item for item in control.on_ring(job.segment) if not job.services or item["provider"] in job.services]
+    jobs.send(settings().bulk_queue, [for_one(job, item["pk"].removeprefix("C#")) for item in found])
+    if job.tracked:
+        finish(job.tracked, job.part)
+
+
+def for_one(job: Job, connection: str) -> Job:
+    return Job(
+        id=f"{job.id}.{connection}", reason=job.reason, as_of=job.as_of, connection=connection, window=job.window
+    )

@@ -1,0 +1,116 @@
+"""Every error raised on purpose, grouped by what the caller does about it.
+
+TributaryError
+├── BadRequestError            the caller is wrong: 4xx at the door, never retried
+│   ├── UnknownProviderError       404
+│   ├── NotFoundError              404
+│   ├── ForbiddenError             403
+│   ├── ConflictError              409
+│   ├── ExpiredError               410
+│   ├── TooLargeError              413
+│   └── InvalidSignatureError      401: a webhook without its proof
+├── ReconnectError             the person must consent again: mark the connection, finish the message
+├── RetryLaterError            waiting is not failing: come back after `after` seconds
+│   ├── RateLimitedError           the vendor's 429 (or its equivalent in the body)
+│   └── ProviderUnavailableError   the vendor's 5xx, a time-out, a refused socket
+├── TokenRejectedError         the access token died: read it again, refresh once, try again
+├── NotGrantedError            the person or the plan does not give this resource: leave it, keep the rest
+├── SkipRecordError            one record makes no sense: count it, keep the raw reply, go on
+└── ProviderChangedError       we no longer understand the vendor: retries, dead-letter queue, alarm
+"""
+
+from __future__ import annotations
+
+
+class TributaryError(Exception):
+    """Its text is shown to people and written to logs: never a value, a token or a name in it."""
+
+
+class BadRequestError(TributaryError):
+    """The request cannot be served as it stands; `param` names the field at fault."""
+
+    status = 400
+    code = "bad_request"
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class UnknownProviderError(BadRequestError):
+    status = 404
+    code = "unknown_provider"
+
+
+class NotFoundError(BadRequestError):
+    status = 404
+    code = "not_found"
+
+
+class ForbiddenError(BadRequestError):
+    status = 403
+    code = "forbidden"
+
+
+class ConflictError(BadRequestError):
+    status = 409
+    code = "conflict"
+
+
+class ExpiredError(BadRequestError):
+    """A one-time link or state that was used before, or is too old."""
+
+    status = 410
+    code = "expired"
+
+
+class TooLargeError(BadRequestError):
+    status = 413
+    code = "too_large"
+
+
+class InvalidSignatureError(BadRequestError):
+    """A webhook that does not prove where it came from."""
+
+    status = 401
+    code = "invalid_signature"
+
+
+class ReconnectError(TributaryError):
+    """The grant is dead; `cause` is the short machine-readable reason kept on the connection."""
+
+    def __init__(self, message: str, cause: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+class RetryLaterError(TributaryError):
+    """Not now. `after` is in seconds."""
+
+    def __init__(self, message: str, after: float) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class RateLimitedError(RetryLaterError):
+    """The vendor asked us to slow down."""
+
+
+class ProviderUnavailableError(RetryLaterError):
+    """The vendor did not answer, or answered that it is broken."""
+
+
+class TokenRejectedError(TributaryError):
+    """The vendor refused the access token."""
+
+
+class NotGrantedError(TributaryError):
+    """The vendor refuses this resource for this person, and only this resource."""
+
+
+class SkipRecordError(TributaryError):
+    """One record cannot be mapped; the others can."""
+
+
+class ProviderChangedError(TributaryError):
+    """The vendor's answer has a shape we were never told about."""

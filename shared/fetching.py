@@ -1,0 +1,111 @@
+"""Asks a visit's questions, all at once, and files what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import orjson
+
+from shared import sections, tokens, vendor
+from shared.apps import App, Apps
+from shared.commit import Change, differs
+from shared.errors import ProviderChangedError, ReconnectError, RetryLaterError, TokenRejectedError, TributaryError
+from shared.filing import file
+from shared.jobs import now_ms
+from shared.model import Document
+from shared.payloads import disclose
+from shared.providers import Request, one_page
+from shared.visits import Question, Visit
+
+PARALLEL = 16
+
+
+@cache
+def pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(PARALLEL, thread_name_prefix="fetch")
+
+
+def answer(visit: Visit, credentials: Apps) -> None:
+    """Fills in every question: its pages, what they become, and whether that differs from what is stored.
+
+    What the vendor refuses stays with its question as `error`; what we do not understand is raised.
+    """
+    for question in visit.questions:
+        question.as_of = visit.job.as_of
+        if visit.job.payload:
+            question.pages = [disclose(visit.connection, visit.job)]
+            question.replies = [orjson.loads(question.pages[0])]
+    asked = [question for question in visit.questions if question.request]
+    if asked:
+        app = credentials.app(visit.provider.id)
+        try:
+            token = tokens.access_token(visit.provider, app, visit.connection)
+        except (ReconnectError, RetryLaterError) as error:
+            for question in asked:
+                question.error = error
+        else:
+            list(pool().map(asking(visit, app, token), asked))
+    for question in visit.questions:
+        if question.error is None:
+            try:
+                compare(visit, question)
+            except ProviderChangedError as error:  # the reply is kept all the same: it is what shows why
+                question.error = error
+
+
+def asking(visit: Visit, app: App, token: str) -> Callable[[Question], None]:
+    def ask(question: Question) -> None:
+        assert question.request
+        question.as_of = now_ms()
+        try:
+            for reply in pages(visit, question, app, token):
+                question.pages.append(reply.body)
+                question.replies.append(enveloped(question, reply.json))
+        except TributaryError as error:
+            question.error = error
+
+    return ask
+
+
+def enveloped(question: Question, reply: Any) -> Any:
+    """A document asked for by its id comes bare; mappings read the envelope."""
+    return reply if question.window else question.resource.envelope(reply)
+
+
+def pages(visit: Visit, question: Question, app: App, token: str) -> list[vendor.Reply]:
+    """Some vendors kill the access token at every refresh: one that died under us is read again, then renewed."""
+    assert question.request
+    follow: Callable[[Request, Any], Request | None] = question.resource.next_page if question.window else one_page
+    try:
+        return vendor.pages(visit.provider, app, question.request, token, follow)
+    except TokenRejectedError:
+        again = tokens.access_token(visit.provider, app, visit.connection, rejected=token)
+    try:
+        return vendor.pages(visit.provider, app, question.request, again, follow)
+    except TokenRejectedError as error:
+        raise RetryLaterError(f"{visit.provider.name} refuses a token it has just given", vendor.BUSY_S) from error
+
+
+def compare(visit: Visit, question: Question) -> None:
+    """Maps the answer and looks whether it says anything new."""
+    question.filed = file(visit.answer(question))
+    if question.window is None:
+        question.filed.changes[:] = [unburied(visit, question, change) for change in question.filed.changes]
+    stored = sections.read(change.key for change in question.filed.changes)
+    question.changed = any(differs(stored[c.key], c, visit.job.id) for c in question.filed.changes)
+
+
+def unburied(visit: Visit, question: Question, change: Change) -> Change:
+    """The change without documents whose deletion came before them."""
+    ids = [document.id for document in change.news.documents if document.id]
+    if not ids:
+        return change
+    graves = sections.buried(visit.connection.user, visit.provider.id, question.resource.name, ids, now_ms())
+
+    def lives(document: Document) -> bool:
+        return graves.get(document.id, 0) <= (document.as_of or question.as_of)
+
+    return change.only(lives)

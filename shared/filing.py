@@ -1,0 +1,168 @@
+"""From a vendor's pages to changes of sections: mapped, checked against the catalogue, filed under local days. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+from shared.catalogue import METRICS
+from shared.commit import Change
+from shared.errors import ProviderChangedError
+from shared.knowledge import News
+from shared.local_time import Zones, by_day, local_day
+from shared.model import Deletion, Document, Reading, Series, Skipped
+from shared.packing import normal
+from shared.providers import Provider, Resource, Window
+from shared.sections import Key
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one question brought: its pages, and when the fetch began. `window` are the days it answers for, padding
+    excluded; None for a document, a push or a file, which speak only of what they hold."""
+
+    user: str
+    provider: Provider
+    resource: Resource
+    pages: Sequence[Any]
+    as_of: int
+    zones: Zones
+    window: Window | None = None
+
+    @property
+    def whole(self) -> bool:
+        return self.window is not None and self.resource.mode == "replace"
+
+    def key(self, day: str) -> Key:
+        return Key(self.user, day, self.provider.id, self.resource.name)
+
+
+@dataclass(frozen=True)
+class Filed:
+    changes: list[Change]
+    deletions: list[str]
+    skipped: list[Skipped]
+
+
+def file(answer: Answer) -> Filed:
+    """Raises ProviderChangedError where not one of the records could be read."""
+    days: dict[str, list[Document]] = defaultdict(list)
+    deletions, skipped, unread, seen = [], [], 0, 0
+    for item in (item for page in answer.pages for item in answer.resource.map(page)):
+        seen += 1
+        if isinstance(item, Skipped):
+            skipped.append(item)
+            unread += 1
+        elif isinstance(item, Deletion):
+            deletions.append(item.id)
+        else:
+            kept, dropped = in_range(item)
+            skipped.extend(dropped)
+            for day, document in at_home(kept, answer.zones):
+                days[day].append(document)
+    if seen and unread == seen:
+        raise ProviderChangedError(
+            f"{answer.provider.name} {answer.resource.name}: no record could be read ({skipped[0].reason})"
+        )
+    return Filed(list(changes(answer, days)), deletions, skipped)
+
+
+def changes(answer: Answer, days: dict[str, list[Document]]) -> Iterator[Change]:
+    """One per day the answer speaks of; for the days just outside, that what moved away from them is gone."""
+    owned = [d.isoformat() for d in answer.window.days()] if answer.window else sorted(days)
+    for day in owned:
+        news = News(answer.as_of, tuple(days.get(day, ())), whole=answer.whole)
+        if news.whole or news.documents:
+            yield change(answer, day, news)
+    for day, moved in departures(owned, days).items():
+        yield change(answer, day, moved_news(answer.as_of, moved))
+
+
+def departures(owned: Sequence[str], days: dict[str, list[Document]]) -> dict[str, list[Document]]:
+    """For each neighbour of the owned days, not owned itself: what lives next door now and may have lived there."""
+    found: dict[str, list[Document]] = {}
+    for day in owned:
+        for step in (-1, 1):
+            neighbour = (date.fromisoformat(day) + timedelta(days=step)).isoformat()
+            if neighbour not in owned and days.get(day):
+                found.setdefault(neighbour, []).extend(days[day])
+    return found
+
+
+def moved_news(as_of: int, documents: Iterable[Document]) -> News:
+    ids, samples = set(), set()
+    for document in documents:
+        if document.id:
+            ids.add(document.id)
+        else:
+            samples |= {(series.metric, at) for series in document.series for at in series.times}
+    return News(as_of, deleted=frozenset(ids), moved=frozenset(samples))
+
+
+def change(answer: Answer, day: str, news: News) -> Change:
+    return Change(answer.key(day), news, answer.provider.kind, version=answer.resource.version)
+
+
+def in_range(document: Document) -> tuple[Document, list[Skipped]]:
+    """The document without values no device can mean; each is counted by metric, never by value."""
+    dropped: list[Skipped] = []
+
+    def possible(metric: str, value: float) -> bool:
+        if METRICS[metric].reject.holds(value):
+            return True
+        dropped.append(Skipped(-1, "outside the possible range", metric))
+        return False
+
+    readings = tuple(r for r in document.readings if possible(r.metric, r.value))
+    series = tuple(s if _all_possible(s) else _possible_samples(s, possible) for s in document.series)
+    return (replace(document, readings=readings, series=series), dropped) if dropped else (document, dropped)
+
+
+def _all_possible(series: Series) -> bool:
+    bounds = METRICS[series.metric].reject
+    return not series.values or (bounds.holds(min(series.values)) and bounds.holds(max(series.values)))
+
+
+def _possible_samples(series: Series, possible: Any) -> Series:
+    kept = [i for i, value in enumerate(series.values) if possible(series.metric, value)]
+    return replace(series, times=[series.times[i] for i in kept], values=[series.values[i] for i in kept])
+
+
+def at_home(document: Document, zones: Zones) -> Iterator[tuple[str, Document]]:
+    """The document under its local day. The vendor's naming wins; a record lives on one day, that of its end (a sleep
+    belongs to its wake day); samples that stand for themselves are cut at the wearer's midnights."""
+    if document.day:
+        yield document.day, document
+    elif document.id:
+        yield local_day(last_instant(document), document.offset, zones), document
+    else:
+        yield from cut(document, zones)
+
+
+def last_instant(document: Document) -> int:
+    if document.episode:
+        return document.episode.end
+    times = [r.at for r in document.readings if r.at is not None]
+    times += [max(s.times) for s in document.series if s.times]
+    if not times:
+        raise ProviderChangedError("a document names neither its day nor an instant")
+    return max(times)
+
+
+def cut(document: Document, zones: Zones) -> Iterator[tuple[str, Document]]:
+    for series in map(normal, document.series):
+        for day, part in by_day(series.times, document.offset, zones):
+            piece = replace(series, times=series.times[part], values=series.values[part])
+            yield day, replace(document, day=day, readings=(), series=(piece,))
+    for reading in document.readings:
+        day = local_day(_instant(reading), document.offset, zones)
+        yield day, replace(document, day=day, readings=(reading,), series=())
+
+
+def _instant(reading: Reading) -> int:
+    if reading.at is None:
+        raise ProviderChangedError("a figure for a whole day names no day")
+    return reading.at

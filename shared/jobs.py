@@ -1,0 +1,124 @@
+"""The one small message every door ends with, and how it travels."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import date
+from typing import Any, Literal
+
+from shared.errors import ProviderChangedError
+from shared.model import DAY
+from shared.providers import Window
+from shared.signed import AwsError, call
+
+BATCH = 10
+LONGEST_DELAY_S = 900
+DEFERRED_AT_MOST = DAY
+
+Task = Literal["sync", "subscribe", "aggregate", "everyone"]
+Reason = Literal["webhook", "poll", "backfill", "sync", "upload"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Something to do for one connection, said in identifiers.
+
+    Whose: `connection`, or the vendor's `account` which the worker resolves (perhaps to several people). What: these
+    `resources` (none named: all that are granted) over a `window` of local days, or one `document`, or the sealed
+    `payload` that a door received (base64, or `s3:<key>`). `as_of` is when our door learned of it, in milliseconds;
+    `tracked` the job whose progress this is `part` of. `services` and a ring `segment` name everybody connected there.
+    A deferred copy keeps its id.
+    """
+
+    id: str
+    task: Task = "sync"
+    reason: Reason
+    as_of: int
+    provider: str = ""
+    connection: str = ""
+    account: str = ""
+    user: str = ""
+    resources: tuple[str, ...] = ()
+    window: tuple[str, str] | None = None
+    document: str = ""
+    deleted: bool = False
+    goodbye: bool = False
+    payload: str = ""
+    tracked: str = ""
+    part: str = ""
+    services: tuple[str, ...] = ()
+    segment: str = ""
+    attempt: int = 0
+
+    def days(self) -> Window | None:
+        return Window(*map(date.fromisoformat, self.window)) if self.window else None
+
+
+def new_id() -> str:
+    """128 random bits behind the second they were made in: sortable, and nobody guesses one."""
+    stamp = int(time.time()).to_bytes(5, "big")
+    return base64.b32hexencode(stamp + os.urandom(15)).decode().lower()
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+DEFAULTS = {f.name: f.default for f in fields(Job)}
+
+
+def write(job: Job) -> str:
+    """Only what differs from the defaults travels: SQS bills by the 64 kB, people read the rest."""
+    return json.dumps({k: v for k, v in asdict(job).items() if v != DEFAULTS[k]}, separators=(",", ":"))
+
+
+def read(body: str) -> Job:
+    """Raises ProviderChangedError for a message this code does not know."""
+    try:
+        told: dict[str, Any] = json.loads(body)
+        for name in ("resources", "window", "services"):
+            if name in told:
+                told[name] = tuple(told[name])
+        return Job(**told)
+    except (TypeError, ValueError) as error:
+        raise ProviderChangedError(f"not a job of this version ({type(error).__name__})") from error
+
+
+def hint(body: str) -> str:
+    """What a webhook's hint asks for, less what makes each delivery its own; "" for any other message."""
+    if '"reason":"webhook"' not in body or '"payload":' in body:
+        return ""
+    told: dict[str, Any] = json.loads(body)
+    return json.dumps({k: v for k, v in told.items() if k not in ("id", "as_of", "attempt")}, sort_keys=True)
+
+
+def send(queue: str, jobs: Iterable[Job], delay_s: float = 0) -> None:
+    send_bodies(queue, [write(job) for job in jobs], delay_s)
+
+
+def send_bodies(queue: str, bodies: Sequence[str], delay_s: float = 0) -> None:
+    """Ten a call. Raises AwsError unless every message is durable."""
+    delay = max(0, min(LONGEST_DELAY_S, round(delay_s)))
+    for start in range(0, len(bodies), BATCH):
+        entries = [
+            {"Id": str(n), "MessageBody": body, "DelaySeconds": delay}
+            for n, body in enumerate(bodies[start : start + BATCH])
+        ]
+        reply = call("sqs", "AmazonSQS.SendMessageBatch", {"QueueUrl": queue, "Entries": entries})
+        if reply.get("Failed"):
+            raise AwsError(f"{len(reply['Failed'])} of {len(entries)} messages were not taken")
+
+
+def defer(queue: str, job: Job, after_s: float) -> None:
+    """Waiting is not failing: a copy comes back later and the original is finished.
+
+    After a day of it the job fails on purpose, so that somebody looks (raises ProviderChangedError).
+    """
+    if now_ms() - job.as_of > DEFERRED_AT_MOST:
+        raise ProviderChangedError("deferred for a day; redrive it once the vendor is back")
+    send(queue, [replace(job, attempt=job.attempt + 1)], after_s)

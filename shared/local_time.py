@@ -1,0 +1,55 @@
+"""Which local day an instant belongs to: a pure function of the instant and what is known about the clock then."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from shared.model import millis
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+@dataclass(frozen=True)
+class Zones:
+    """A person's append-only zone history: (since, IANA name), oldest first. The first also covers all before it.
+
+    History, never the current zone: a refetch must file the same samples under the same days.
+    """
+
+    history: tuple[tuple[int, str], ...] = ((0, "UTC"),)
+
+    def at(self, instant: int) -> tuple[tzinfo, int | None]:
+        """The zone in force, and the instant at which the next one takes over."""
+        index = max(0, bisect_left(self.history, (instant + 1, "")) - 1)
+        until = self.history[index + 1][0] if index + 1 < len(self.history) else None
+        return _zone(self.history[index][1]), until
+
+
+def local_day(instant: int, offset: int | None, zones: Zones) -> str:
+    """The wearer's calendar day, by the record's own offset (minutes) or else by the zone history."""
+    zone = timezone(timedelta(minutes=offset)) if offset is not None else zones.at(instant)[0]
+    return _date(instant, zone).isoformat()
+
+
+def by_day(times: Sequence[int], offset: int | None, zones: Zones) -> Iterator[tuple[str, slice]]:
+    """Cuts sorted instants into runs of one local day each. A day seen in two zones may come twice."""
+    start = 0
+    while start < len(times):
+        zone, until = zones.at(times[start]) if offset is None else (timezone(timedelta(minutes=offset)), None)
+        day = _date(times[start], zone)
+        midnight = millis(datetime.combine(day + timedelta(days=1), datetime.min.time(), zone))
+        end = bisect_left(times, midnight if until is None else min(midnight, until), start)
+        yield day.isoformat(), slice(start, end)
+        start = end
+
+
+def _date(instant: int, zone: tzinfo) -> date:
+    return datetime.fromtimestamp(instant / 1000, UTC).astimezone(zone).date()

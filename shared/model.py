@@ -1,0 +1,111 @@
+"""What a mapping yields: vendor documents, holding readings, series and episodes.
+
+Instants are integer milliseconds since 1970 UTC. Offsets are minutes east of UTC. Days are ISO dates of the wearer's
+own calendar. Values are in the canonical unit of `shared.catalogue`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, TypeAlias
+
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value: a spot measurement `at` an instant or, without one, the vendor's figure for the whole day."""
+
+    metric: str
+    value: float
+    at: int | None = None
+    unit: str = ""
+    """The vendor's own unit, where it is not ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Columns: `values[i]` was measured at `times[i]`. Times need not be sorted; identity is (metric, instant).
+
+    `as_of` dates single samples where several deliveries were merged (empty: the document's own `as_of`).
+    """
+
+    metric: str
+    times: Sequence[int]
+    values: Sequence[float]
+    unit: str = ""
+    as_of: Sequence[int] = ()
+
+
+Stage: TypeAlias = tuple[int, int, str]
+"""(start, end, name); sleep stages are named awake, light, deep, rem or asleep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A sleep, a workout, an event, or a device when last heard of. What it carries belongs to it: none of it counts
+    towards the day by itself."""
+
+    kind: Literal["sleep", "nap", "workout", "event", "device"]
+    start: int
+    end: int
+    label: str = ""
+    stages: tuple[Stage, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    series: tuple[Series, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One vendor record, the unit that newer knowledge replaces.
+
+    `id` is the vendor's; "" means the samples stand for themselves. `day` is the vendor's own naming of the day and
+    wins where given; else each instant's day follows from `offset` or the person's zone history. `as_of` is the
+    vendor's version of this record (updated_at, modified), where it has one.
+    """
+
+    id: str = ""
+    day: str | None = None
+    offset: int | None = None
+    as_of: int | None = None
+    readings: tuple[Reading, ...] = ()
+    series: tuple[Series, ...] = ()
+    episode: Episode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """The vendor says this document is no more."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A record that could not be mapped: where it stood and why, never what it held."""
+
+    index: int
+    reason: str
+    field: str = ""
+
+
+Item: TypeAlias = Document | Deletion | Skipped
+
+
+def millis(at: datetime) -> int:
+    """An aware datetime as milliseconds since 1970 UTC."""
+    return round(at.timestamp() * 1000)
+
+
+def instant(text: str) -> tuple[int, int | None]:
+    """An ISO 8601 time as (milliseconds, offset in minutes). Without an offset it is read as UTC, offset None."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        return millis(at.replace(tzinfo=UTC)), None
+    offset = at.utcoffset()
+    assert offset is not None  # an aware datetime has one
+    return millis(at), round(offset.total_seconds() / 60)

@@ -1,0 +1,180 @@
+"""Connecting a person: the authorization request, and the code that comes back (RFC 6749 §4.1, RFC 7636, RFC 9700)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
+
+from shared import connections, control, jobs, tokens, visits, zones
+from shared.apps import App, Apps
+from shared.connections import Connection
+from shared.errors import BadRequestError, ExpiredError
+from shared.jobs import Job, new_id, now_ms
+from shared.model import MINUTE
+from shared.progress import open_job
+from shared.providers import Json, OAuth2, Provider, Window, dig
+from shared.settings import settings
+from shared.vendor import ask
+
+STATE_LIVES_MS = 10 * MINUTE
+FRESH_DAYS, BULK_DAYS, BULK_WINDOW_DAYS = 7, 90, 15
+
+
+@dataclass(frozen=True)
+class Started:
+    """Where to send the person: straight to the vendor, or by a link a browser may open once."""
+
+    authorize_url: str
+    link: str
+    expires_at: int
+
+
+def start(user: str, provider: Provider, apps: Apps, return_url: str, timezone: str) -> Started:
+    """Raises BadRequestError naming the field at fault."""
+    if not isinstance(provider.auth, OAuth2):
+        raise BadRequestError(f"{provider.name} is not connected by signing in", "provider")
+    app = apps.app(provider.id)
+    allowed(return_url)
+    if timezone:
+        zones.moved_to(user, zones.known(timezone))
+    state, expires = secrets.token_urlsafe(32), now_ms() + STATE_LIVES_MS
+    url = authorize_url(provider, provider.auth, app, apps, state)
+    ticket = secrets.token_urlsafe(32)
+    remember("S", state, expires, user=user, provider=provider.id, return_url=return_url)
+    remember("L", ticket, expires, provider=provider.id, url=url)
+    return Started(url, f"{settings().public_url}/v1/connect/{provider.id}?ticket={ticket}", expires)
+
+
+def follow(provider: str, ticket: str) -> str:
+    """The authorize URL behind a one-time link. Raises ExpiredError for one used, unknown or too old."""
+    return str(recall("L", ticket, provider, "link")["url"])
+
+
+def finish(provider: Provider, apps: Apps, state: str, code: str) -> tuple[Connection, str]:
+    """Exchanges the code at once (codes live for seconds), keeps the tokens, and queues the first sync.
+
+    Returns the connection and where the person wanted to land. Raises ExpiredError for a replayed state.
+    """
+    known = recall("S", state, provider.id, "state")
+    app = apps.app(provider.id)
+    reply = exchange(provider, app, apps, state, code)
+    account = account_of(provider, app, reply)
+    history = zones.of(known["user"])
+    assert isinstance(provider.auth, OAuth2)
+    scopes = provider.auth.granted(str(reply.get("scope") or ""))
+    held = connections.establish(known["user"], provider, account, scopes, history.history[-1][1])
+    tokens.keep(provider, held, reply)
+    first_sync(provider, held)
+    return held, str(known["return_url"])
+
+
+def landing(provider: str, state: str) -> str:
+    """Where a person who said no wanted to go; the state is spent."""
+    return str(recall("S", state, provider, "state")["return_url"])
+
+
+# ---------------------------------------------------------------- parts
+
+
+def authorize_url(provider: Provider, auth: OAuth2, app: App, apps: Apps, state: str) -> str:
+    params = {
+        "response_type": "code",
+        "client_id": app.client_id,
+        "redirect_uri": redirect_uri(provider.id),
+        "scope": auth.scope_separator.join(auth.scopes),
+        "state": state,
+        **auth.authorize_params,
+    }
+    if auth.pkce:
+        digest = hashlib.sha256(verifier(apps, state).encode()).digest()
+        challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        params |= {"code_challenge": challenge, "code_challenge_method": "S256"}
+    return f"{app.url(auth.authorize_url)}?{urlencode(params)}"
+
+
+def redirect_uri(provider: str) -> str:
+    return f"{settings().public_url}/v1/callback/{provider}"
+
+
+def verifier(apps: Apps, state: str) -> str:
+    """The PKCE verifier is derived from the state, so that nothing secret need be stored between the two requests."""
+    derived = hmac.digest(apps.hooks.key, b"pkce|" + state.encode(), "sha256")
+    return base64.urlsafe_b64encode(derived).decode().rstrip("=")
+
+
+def exchange(provider: Provider, app: App, apps: Apps, state: str, code: str) -> Json:
+    auth = provider.auth
+    assert isinstance(auth, OAuth2)
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri(provider.id)}
+    if auth.pkce:
+        form["code_verifier"] = verifier(apps, state)
+    return tokens.grant(provider, app, form)
+
+
+def account_of(provider: Provider, app: App, reply: Json) -> str:
+    """The vendor's own id of the person, so that its webhooks find them."""
+    where = provider.account
+    if where.request:
+        reply = ask(provider, app, where.request, str(reply["access_token"])).json
+    found = dig(reply, where.at) if where.at else None
+    return "" if found is None else str(found)
+
+
+def first_sync(provider: Provider, held: Connection) -> None:
+    """The last days at once, the rest in windows behind them, and the subscriptions that keep it fresh."""
+    history = zones.of(held.user)
+    recent = visits.recent(FRESH_DAYS, history)
+    before = visits.beyond(min(BULK_DAYS, provider.history_days or BULK_DAYS), FRESH_DAYS, history)
+    tracked = backfill(held, "backfill", [recent], before.split(BULK_WINDOW_DAYS))
+    connections.change(held.id, backfill=tracked)
+    if provider.subscriptions:
+        job = Job(
+            id=new_id(), task="subscribe", reason="sync", as_of=now_ms(), provider=provider.id, connection=held.id
+        )
+        jobs.send(settings().fresh_queue, [job])
+
+
+def backfill(held: Connection, action: str, fresh: list[Window], bulk: list[Window]) -> str:
+    """A tracked job of one message per window; returns its id."""
+    id_, now = new_id(), now_ms()
+
+    def job(window: Window) -> Job:
+        days = (window.first.isoformat(), window.last.isoformat())
+        part = f"{held.provider}:{days[0]}:{days[1]}"
+        return Job(
+            id=f"{id_}.{days[0]}", reason="backfill", as_of=now, connection=held.id, window=days, tracked=id_, part=part
+        )
+
+    first, rest = [job(w) for w in fresh], [job(w) for w in bulk]
+    open_job(id_, held.user, action, [j.part for j in first + rest])
+    jobs.send(settings().fresh_queue, first)
+    jobs.send(settings().bulk_queue, rest)
+    return id_
+
+
+def allowed(return_url: str) -> None:
+    """Only to origins the operator configured: an open redirect is a phishing tool."""
+    if return_url:
+        parts = urlsplit(return_url)
+        if f"{parts.scheme}://{parts.netloc}" not in settings().return_origins:
+            raise BadRequestError("return_url must be on one of the configured origins", "return_url")
+
+
+def remember(kind: str, secret: str, expires: int, **values: str) -> None:
+    control.put({"pk": f"{kind}#{digest(secret)}", "sk": kind, "until": expires, "expires": expires // 1000, **values})
+
+
+def recall(kind: str, secret: str, provider: str, param: str) -> control.Item:
+    """Taken out as it is read: of two who present the same secret, one gets it."""
+    item = control.take(f"{kind}#{digest(secret)}", kind)
+    if item is None or item["until"] < now_ms() or item["provider"] != provider:
+        raise ExpiredError("used before, unknown, or over ten minutes old; start connecting again", param)
+    return item
+
+
+def digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,32 @@
+"""Data that reaches a door: sealed with its connection's key before it leaves it, in the message or, large, in S3."""
+
+from __future__ import annotations
+
+import base64
+
+from shared.aws import s3
+from shared.connections import Connection
+from shared.jobs import Job, new_id
+from shared.settings import settings
+from shared.vault import seal, unseal
+
+INLINE_AT_MOST = 190_000
+"""Bytes sealed; 256 kB once they are base64."""
+
+
+def enclose(held: Connection, plain: bytes) -> str:
+    """What a job carries as its `payload`."""
+    sealed = seal(held.owner, "payload", plain)
+    if len(sealed) <= INLINE_AT_MOST:
+        return base64.b64encode(sealed).decode()
+    key = f"inbox/{new_id()}"
+    s3().put_object(Bucket=settings().raw_bucket, Key=key, Body=sealed)
+    return f"s3:{key}"
+
+
+def disclose(held: Connection, job: Job) -> bytes:
+    """Raises UnsealError where the connection it was meant for is another."""
+    if job.payload.startswith("s3:"):
+        reply = s3().get_object(Bucket=settings().raw_bucket, Key=job.payload.removeprefix("s3:"))
+        return unseal(held.owner, "payload", reply["Body"].read())
+    return unseal(held.owner, "payload", base64.b64decode(job.payload))

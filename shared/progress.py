@@ -1,0 +1,59 @@
+"""Tracked jobs: progress is a set of finished windows, so a duplicate cannot miscount and status is never stored.
+
+pk J#<id>   sk J   user, action, created, windows (all), done, failed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from shared import control
+from shared.errors import NotFoundError
+from shared.jobs import now_ms
+from shared.model import DAY
+
+KEPT_DAYS = 90
+
+
+def open_job(id_: str, user: str, action: str, windows: Iterable[str]) -> None:
+    """Before its windows are queued, so that progress never outruns it."""
+    created = now_ms()
+    item: dict[str, Any] = {"pk": f"J#{id_}", "sk": "J", "user": user, "action": action, "created": created}
+    listed = set(windows)
+    if listed:
+        item["windows"] = listed
+    control.put({**item, "expires": (created + KEPT_DAYS * DAY) // 1000})
+
+
+def finish(id_: str, window: str, failed: bool = False) -> None:
+    """Adds a window to the finished ones. Repeating it changes nothing."""
+    expression = "ADD #set :window"
+    control.update(
+        f"J#{id_}",
+        "J",
+        expression,
+        {"window": {window}},
+        "attribute_exists(pk)",
+        {"#set": "failed" if failed else "done"},
+    )
+
+
+def report(id_: str, user: str) -> dict[str, Any]:
+    """Raises NotFoundError for a job that is not there or not this person's."""
+    item = control.get(f"J#{id_}", "J")
+    if item is None or item["user"] != user:
+        raise NotFoundError("no such job", "job")
+    windows, done = item.get("windows", set()), item.get("done", set())
+    failed = item.get("failed", set()) - done
+    waiting = windows - done - failed
+    status = "running" if waiting else "partial" if failed and done else "failed" if failed else "completed"
+    return {
+        "job": id_,
+        "action": item["action"],
+        "status": status,
+        "created": item["created"],
+        "windows": len(windows),
+        "done": len(done & windows),
+        "failed": sorted(failed),
+    }

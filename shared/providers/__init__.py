@@ -1,0 +1,400 @@
+"""The vocabulary: what a provider is. Each folder here holds one, as PROVIDER in its spec.py.
+
+A spec is data; where a vendor is odd, the same value holds a function. Nothing here touches AWS or the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import wraps
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from shared.catalogue import Kind
+from shared.errors import ProviderChangedError, SkipRecordError
+from shared.model import Item, Skipped
+
+Json: TypeAlias = Mapping[str, Any]
+Map: TypeAlias = Callable[[Json], Iterable[Item]]
+
+
+# ---------------------------------------------------------------- asking
+
+
+@dataclass(frozen=True)
+class Window:
+    """Whole local days, both ends included."""
+
+    first: date
+    last: date
+
+    def days(self) -> list[date]:
+        return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
+
+    def padded(self, days: int) -> Window:
+        return Window(self.first - timedelta(days=days), self.last + timedelta(days=days))
+
+    def span(self) -> tuple[datetime, datetime]:
+        """The UTC instants that hold these days wherever on Earth they are lived (UTC+14 to UTC-12)."""
+        start = datetime.combine(self.first, datetime.min.time(), UTC) - timedelta(hours=14)
+        end = datetime.combine(self.last, datetime.min.time(), UTC) + timedelta(days=1, hours=12)
+        return start, end
+
+    def split(self, days: int) -> list[Window]:
+        """Windows of at most `days` days, newest first: what people look at first arrives first."""
+        parts, last = [], self.last
+        while last >= self.first:
+            first = max(self.first, last - timedelta(days=days - 1))
+            parts.append(Window(first, last))
+            last = first - timedelta(days=1)
+        return parts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One call to the vendor. `url` is absolute, or a path below the provider's `base_url`."""
+
+    url: str
+    method: str = "GET"
+    params: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] | None = None
+    json: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    bearer: bool = True
+
+    def with_params(self, **more: str) -> Request:
+        """The same question with more parameters, wherever this request carries them."""
+        if self.form is not None:
+            return replace(self, form={**self.form, **more})
+        return replace(self, params={**self.params, **more})
+
+
+def as_date(at: datetime) -> str:
+    return at.date().isoformat()
+
+
+def as_utc(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def as_naive_utc(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def as_epoch(at: datetime) -> str:
+    return str(int(at.timestamp()))
+
+
+@dataclass(frozen=True)
+class ByDate:
+    """Asks for whole days by their dates."""
+
+    request: Request
+    first: str
+    last: str
+
+    def __call__(self, window: Window) -> Request:
+        return self.request.with_params(**{self.first: window.first.isoformat(), self.last: window.last.isoformat()})
+
+
+@dataclass(frozen=True)
+class ByInstant:
+    """Asks for the instants that hold the days, in the vendor's own spelling."""
+
+    request: Request
+    start: str
+    end: str
+    spell: Callable[[datetime], str]
+
+    def __call__(self, window: Window) -> Request:
+        start, end = window.span()
+        return self.request.with_params(**{self.start: self.spell(start), self.end: self.spell(end)})
+
+
+def one_page(request: Request, reply: Json) -> Request | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Token:
+    """Pages follow a token in the reply, sent back in `param` of the same question."""
+
+    at: str
+    param: str
+
+    def __call__(self, request: Request, reply: Json) -> Request | None:
+        token = dig(reply, self.at)
+        return request.with_params(**{self.param: str(token)}) if token else None
+
+
+# ---------------------------------------------------------------- reading
+
+
+def dig(reply: Any, path: str) -> Any:
+    """The value at a dotted path, or None. An empty path is the reply itself."""
+    for key in filter(None, path.split(".")):
+        reply = reply.get(key) if isinstance(reply, Mapping) else None
+    return reply
+
+
+def bury(value: Any, path: str) -> Any:
+    """The opposite of `dig`: the envelope that holds `value` at `path`."""
+    for key in reversed([key for key in path.split(".") if key]):
+        value = {key: value}
+    return value
+
+
+def per_record(path: str) -> Callable[[Map], Map]:
+    """Lifts a mapping of one record to the vendor's envelope; a record that makes no sense is skipped, not fatal."""
+
+    def lift(map_record: Map) -> Map:
+        @wraps(map_record)
+        def map_page(reply: Json) -> Iterator[Item]:
+            records = dig(reply, path)
+            if not isinstance(records, list):
+                raise ProviderChangedError(f"the reply holds no list at {path!r}")
+            for index, record in enumerate(records):
+                yield from attempt(index, map_record, record)
+
+        return map_page
+
+    return lift
+
+
+def attempt(index: int, map_record: Map, record: Json) -> list[Item]:
+    """The record's items, or one `Skipped` that names the field and never the value."""
+    try:
+        return list(map_record(record))
+    except KeyError as missing:
+        return [Skipped(index, "missing field", str(missing.args[0]))]
+    except SkipRecordError as reason:
+        return [Skipped(index, str(reason))]
+    except (TypeError, ValueError, AttributeError, ArithmeticError) as wrong:
+        return [Skipped(index, f"unreadable record ({type(wrong).__name__})")]
+
+
+# ---------------------------------------------------------------- resources
+
+Cadence = Literal["steady", "daily", "night", "rare"]
+"""How often catch-up polling looks: all day, twice a day, after waking, or once a day."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One kind of data the provider can be asked for, and what it becomes.
+
+    `replace` resources say which documents exist in the days asked for, so what vanished at the vendor vanishes here;
+    `merge` resources only add and correct. `padding` widens the question by days whose answer is not ours to believe.
+    `series` and `totals` are the metrics this resource owns in its provider: one owner each; `spots` are single
+    readings at an instant, which several resources may have.
+    """
+
+    name: str
+    map: Map
+    records: str = ""
+    fetch: Callable[[Window], Request] | None = None
+    fetch_one: Callable[[str], Request] | None = None
+    next_page: Callable[[Request, Json], Request | None] = one_page
+    mode: Literal["replace", "merge"] = "replace"
+    padding: int = 0
+    max_days: int = 30
+    scopes: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    series: frozenset[str] = frozenset()
+    totals: frozenset[str] = frozenset()
+    spots: frozenset[str] = frozenset()
+    cadence: Cadence = "steady"
+    version: int = 1
+    """Raise it when the mapping changes what it yields: replayed sections are then rewritten."""
+
+    def envelope(self, reply: Any) -> Json:
+        """The reply as the mapping reads it: bare records and lists of them are put where the vendor would."""
+        if isinstance(reply, Mapping) and dig(reply, self.records) is not None:
+            return reply
+        records = reply if isinstance(reply, list) else [reply]
+        wrapped: Json = bury(records, self.records)
+        return wrapped
+
+
+# ---------------------------------------------------------------- connecting
+
+
+@dataclass(frozen=True, kw_only=True)
+class OAuth2:
+    """How a person connects. The defaults are RFC 6749; say only what differs."""
+
+    authorize_url: str
+    token_url: str
+    scopes: tuple[str, ...]
+    scope_separator: str = " "
+    client_auth: Literal["body", "basic"] = "body"
+    pkce: bool = True
+    authorize_params: Mapping[str, str] = field(default_factory=dict)
+    token_params: Mapping[str, str] = field(default_factory=dict)
+    read_token: Callable[[Json], Json] = lambda reply: reply
+    granted: Callable[[str], frozenset[str]] = lambda scope: frozenset(scope.replace(",", " ").split())
+    repeatable_refresh: bool = False
+    """True where using a refresh token twice is harmless; single-use is the rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    line: int
+    column: str  # empty where the whole row is at fault
+    message: str  # why, never what the row holds
+
+
+class Upload(NamedTuple):
+    payload: Json  # what the mapping reads
+    rows: int  # those in the payload
+    errors: tuple[RowError, ...]  # those left out of it
+
+
+@dataclass(frozen=True)
+class FileUpload:
+    """No account to connect: the person hands us a file. `formats` are the media types accepted."""
+
+    formats: tuple[str, ...]
+    read: Callable[[bytes, str, str | None], Upload]
+    """(bytes, media type, IANA zone or None) → what is in them. Raises BadRequestError for the file as a whole."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where the vendor's own id of the person is found: in the token reply, or by one call."""
+
+    at: str
+    request: Request | None = None
+
+
+# ---------------------------------------------------------------- webhooks
+
+
+@dataclass(frozen=True, kw_only=True)
+class HmacSignature:
+    """A keyed hash over the raw body (after the timestamp, where there is one).
+
+    `key` says whose secret it is: the provider app's client secret, or one derived for the connection in the path.
+    """
+
+    header: str
+    digest: Literal["sha256", "sha1"] = "sha256"
+    encoding: Literal["hex", "base64"] = "hex"
+    prefix: str = ""
+    timestamp_header: str | None = None
+    tolerance_s: int = 300
+    key: Literal["client_secret", "connection"] = "client_secret"
+
+
+@dataclass(frozen=True)
+class SecretPath:
+    """The vendor signs nothing: the unguessable path is the proof, and the event only a hint to fetch."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What one webhook says: these resources changed, for this account, perhaps this document or these days.
+
+    `document` asks for one record; `deleted` says it is gone; `payload` is the data itself, in the shape the
+    resource's mapping reads; `goodbye` says the person ended the grant at the vendor.
+    """
+
+    resources: tuple[str, ...] = ()
+    account: str | None = None
+    window: Window | None = None
+    document: str | None = None
+    deleted: bool = False
+    payload: Json | None = None
+    goodbye: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Webhook:
+    """How the vendor calls us. `path` says whether the address is the app's or one connection's."""
+
+    proof: HmacSignature | SecretPath
+    read: Callable[[bytes, datetime], Iterable[Event | Skipped]]
+    path: Literal["app", "connection"] = "app"
+    handshake: Callable[[Mapping[str, str], str], Json | None] | None = None
+    """(query, our verification token) → the JSON to answer, or None to refuse. Absent: GET and HEAD say 200."""
+    hint_delay_s: int = 20
+    """Hints wait this long, so that a vendor's burst becomes one fetch."""
+
+
+@dataclass(frozen=True)
+class Hook:
+    """Our side of a subscription: where the vendor is to call, and the app's credentials."""
+
+    url: str
+    token: str
+    client_id: str
+    client_secret: str
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """The vendor's side of one. `expires` is in milliseconds; None means it lasts."""
+
+    topic: str
+    id: str
+    url: str
+    expires: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscriptions:
+    """How webhooks are asked for. `per` app: one set for everybody; `per` connection: one set a person."""
+
+    per: Literal["app", "connection"]
+    topics: tuple[str, ...]
+    listing: Callable[[Hook], Request]
+    read: Callable[[Any], Iterable[Subscription]]
+    create: Callable[[Hook, str], Request]
+    renew: Callable[[Hook, Subscription], Request] | None = None
+    delete: Callable[[Hook, Subscription], Request] | None = None
+    renew_before: timedelta = timedelta(days=14)
+
+
+# ---------------------------------------------------------------- the provider
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """A value that tells the corridor what differs. `kind` is what the person wears or steps on."""
+
+    id: str
+    name: str
+    docs: str
+    kind: Kind
+    base_url: str
+    auth: OAuth2 | FileUpload
+    resources: tuple[Resource, ...]
+    account: Account = Account("")
+    webhook: Webhook | None = None
+    subscriptions: Subscriptions | None = None
+    check: Callable[[Json], None] = lambda reply: None
+    """Raises what a 2xx reply says in its body, for vendors that put the status there."""
+    history_days: int | None = None
+    timer_polling: bool = True
+
+    def resource(self, name: str) -> Resource:
+        for resource in self.resources:
+            if resource.name == name:
+                return resource
+        raise ProviderChangedError(f"{self.id} has no resource {name!r}")
+
+    def for_topic(self, topic: str) -> tuple[str, ...]:
+        """The resources to look at when the vendor says `topic` changed."""
+        return tuple(r.name for r in self.resources if topic in r.topics)
+
+    def __post_init__(self) -> None:
+        names = [r.name for r in self.resources]
+        if len(set(names)) != len(names):
+            raise ValueError(f"{self.id}: two resources share a name")
+        for owned in ("series", "totals"):
+            metrics = [m for r in self.resources for m in getattr(r, owned)]
+            if len(set(metrics)) != len(metrics):
+                raise ValueError(f"{self.id}: two resources own the {owned} of one metric")
+        if self.subscriptions and not self.webhook:
+            raise ValueError(f"{self.id}: subscriptions lead to no webhook")

@@ -1,0 +1,27 @@
+"""Finds the providers: every folder beside this file that has a spec. A provider is loaded when it is named."""
+
+import pkgutil
+from functools import cache
+from importlib import import_module
+
+import shared.providers
+from shared.errors import UnknownProviderError
+from shared.providers import Provider
+
+
+@cache
+def provider_ids() -> tuple[str, ...]:
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(shared.providers.__path__) if m.ispkg))
+
+
+@cache
+def provider(provider_id: str) -> Provider:
+    """Raises UnknownProviderError, naming the ones there are."""
+    if provider_id not in provider_ids():
+        raise UnknownProviderError(f"unknown provider; known are {', '.join(provider_ids())}", "provider")
+    spec: Provider = import_module(f"shared.providers.{provider_id}.spec").PROVIDER
+    return spec
+
+
+def providers() -> tuple[Provider, ...]:
+    return tuple(provider(name) for name in provider_ids())

@@ -1,0 +1,65 @@
+"""The walker of catch-up polling: every minute, the segments whose minute has come, and what is due on them.
+
+No scan, and no index write per poll: the index projects only what rarely changes. Segments are queued before the
+watermark moves, so a walker that dies repeats itself, which is harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from shared import control, jobs
+from shared.connections import RING_MINUTES, SHARDS
+from shared.jobs import Job, now_ms
+from shared.log import logger
+from shared.model import MINUTE
+from shared.providers.registry import provider, providers
+from shared.settings import settings
+from shared.timetable import due
+
+WATERMARK = ("K#ring", "watermark")
+DAILY = 24 * 60
+
+
+def walk(now: int) -> int:
+    """Queues what is due since the last walk; returns how many polls. After an outage only the last half hour counts:
+    every connection is visited within it."""
+    minute = now // MINUTE
+    mark = control.get(*WATERMARK)
+    walked = mark["walked"] if mark else minute - 1
+    queued = sum(visit(at) for at in range(max(walked, minute - RING_MINUTES) + 1, minute + 1))
+    condition = "attribute_not_exists(walked) OR walked = :before"
+    control.update(*WATERMARK, "SET walked = :now", {"now": minute, "before": walked}, condition)
+    return queued
+
+
+def visit(minute: int) -> int:
+    place = minute % RING_MINUTES
+    if minute % DAILY == 0:
+        renew()
+    return look((f"{place}#{shard}" for shard in range(SHARDS)), minute * MINUTE)
+
+
+def look(segments: Iterable[str], at: int, everything: bool = False) -> int:
+    """Queues a poll for each connection of these segments with something due, or for all (an operator's "now")."""
+    found = []
+    for item in (item for segment in segments for item in control.on_ring(segment)):
+        resources = item.get("resources", set())
+        asked = tuple(sorted(resources)) if everything else due(provider(item["provider"]), resources, item["zone"], at)
+        if asked:
+            connection = item["pk"].removeprefix("C#")
+            id_ = f"poll.{connection}.{at // MINUTE}"
+            found.append(Job(id=id_, reason="poll", as_of=now_ms(), connection=connection, resources=asked))
+    jobs.send(settings().fresh_queue, found)
+    logger().info("ring", extra={"queued": len(found)})
+    return len(found)
+
+
+def renew() -> None:
+    """Once a day: the subscriptions an app holds for everybody."""
+    now = now_ms()
+    wished = [p.id for p in providers() if p.subscriptions and p.subscriptions.per == "app"]
+    jobs.send(
+        settings().fresh_queue,
+        [Job(id=f"subscribe.{p}.{now}", task="subscribe", reason="poll", as_of=now, provider=p) for p in wished],
+    )

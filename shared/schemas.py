@@ -1,0 +1,167 @@
+"""The shapes of the HTTP API: what a request may hold and what an answer does. Times are ISO 8601 UTC unless said."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Strict(BaseModel):
+    """A request: a field we do not know is a mistake worth telling."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ConnectRequest(Strict):
+    return_url: str = Field("", description="Where the browser lands afterwards, on a configured origin")
+    timezone: str = Field("", description="IANA zone the person lives in, e.g. Europe/Berlin")
+
+
+class ConnectReply(BaseModel):
+    authorize_url: str = Field(description="The provider's consent page")
+    link: str = Field(description="A one-time link that redirects a browser there")
+    expires_at: str
+
+
+class SyncRequest(Strict):
+    action: Literal["sync", "backfill", "aggregate"] = Field(
+        description="sync: fetch these days now; backfill: in tracked windows; aggregate: roll days up again"
+    )
+    provider: str = Field("", description="One provider; all that are connected if neither is given")
+    providers: list[str] = Field(default_factory=list)
+    days: int = Field(2, ge=1, le=365, description="The last so many local days, today included")
+    everyone: bool = Field(False, description="Every user of these providers; machine clients only")
+
+
+class JobReply(BaseModel):
+    job: str
+
+
+class Job(BaseModel):
+    job: str
+    action: str
+    status: Literal["running", "completed", "partial", "failed"]
+    created: str
+    windows: int
+    done: int
+    failed: list[str]
+
+
+class UploadError(BaseModel):
+    line: int = Field(description="1-based; a CSV file's header is line 1, a JSON file's records are counted")
+    column: str
+    message: str
+
+
+class UploadReply(BaseModel):
+    job: str
+    rows: int = Field(description="Good rows, queued")
+    errors: list[UploadError]
+
+
+class Connection(BaseModel):
+    id: str
+    provider: str
+    name: str
+    state: Literal["pending", "active", "reconnect"]
+    cause: str
+    since: str
+    scopes: list[str]
+    missing_scopes: list[str]
+    resources: list[str]
+    backfill: str = Field(description="The job that filled its history; see /v1/jobs/{job}")
+    last_data_at: str | None
+    last_push_at: str | None
+    last_poll_at: str | None
+
+
+class Connections(BaseModel):
+    connections: list[Connection]
+
+
+class Figure(BaseModel):
+    source: str
+    resource: str
+    value: float
+    samples: int
+    min: float
+    max: float
+    as_of: str = Field(description="How old this knowledge is")
+
+
+class DayMetric(Figure):
+    unit: str
+    reason: str = Field(description="Why this source stands for the day")
+    others: list[Figure]
+
+
+class RecoveryComponent(BaseModel):
+    z: float
+    baseline_days: int
+
+
+class Recovery(BaseModel):
+    score: int | None = Field(description="1-99, 50 is a usual day; null with the status saying why")
+    status: Literal["ok", "provisional", "calibrating", "missing_inputs"]
+    coverage: float
+    components: dict[str, RecoveryComponent]
+
+
+class Completeness(BaseModel):
+    present: int
+    expected: int
+    missing: list[str]
+
+
+class Day(BaseModel):
+    day: date
+    metrics: dict[str, DayMetric]
+    recovery: Recovery
+    completeness: Completeness
+
+
+class Days(BaseModel):
+    days: list[Day]
+
+
+class Column(BaseModel):
+    source: str
+    resource: str
+    times: list[int] = Field(description="Milliseconds since 1970 UTC")
+    values: list[float]
+
+
+class MetricSeries(BaseModel):
+    metric: str
+    unit: str
+    loinc: str
+    series: list[Column]
+
+
+class Metric(BaseModel):
+    metric: str
+    unit: str
+    loinc: str
+    day: str = Field(description="How many values become the day's one")
+    reject: list[float] = Field(description="[low, high]: outside, a value is dropped")
+    flag: list[float] = Field(description="[low, high]: outside, a value is kept and left out of averages")
+
+
+class Metrics(BaseModel):
+    metrics: list[Metric]
+
+
+class Fault(BaseModel):
+    type: str
+    code: str
+    message: str
+    param: str | None
+
+
+class ErrorReply(BaseModel):
+    """Every error has this shape."""
+
+    error: Fault
+    request_id: str

@@ -1,0 +1,202 @@
+"""The Data table: one section per (user, local day, source, resource), one day item per (user, day).
+
+pk user   sk P#<day>#<source>#<resource>   data, hash, rev, as_of, by, raw, ids
+pk user   sk D#<day>                       <source>#<resource>: {rev, at, kind, stats}
+pk user   sk T#<source>#<resource>#<id>    a deletion whose document was not here (30 days)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+from botocore.exceptions import ClientError
+
+from shared.aws import dynamodb
+from shared.model import DAY, Document
+from shared.packing import unpack
+from shared.settings import settings
+from shared.summary import Stats, rows
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+TOMBSTONE_DAYS = 30
+BATCH = 100
+
+
+class Key(NamedTuple):
+    """Where a section lives."""
+
+    user: str
+    day: str
+    source: str
+    resource: str
+
+    @property
+    def sk(self) -> str:
+        return f"P#{self.day}#{self.source}#{self.resource}"
+
+    @property
+    def slot(self) -> str:
+        return f"{self.source}#{self.resource}"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section as stored. `rev` 0: not there yet. `raw` is object key, offset and length, comma-separated."""
+
+    key: Key
+    rev: int = 0
+    as_of: int = 0
+    by: str = ""
+    hash: bytes = b""
+    data: bytes = b""
+    raw: str = ""
+    ids: tuple[str, ...] = ()
+
+    def documents(self) -> list[Document]:
+        return unpack(self.data, self.key.day) if self.data else []
+
+    def known_at(self) -> int:
+        """How old the newest knowledge in it is: of a whole answer, or of the youngest part."""
+        return max([self.as_of, *(document.as_of or 0 for document in self.documents())])
+
+
+def read(keys: Iterable[Key]) -> dict[Key, Section]:
+    """Consistent. A section that is not there comes back as revision 0."""
+    wanted = list(dict.fromkeys(keys))
+    found = {key: Section(key) for key in wanted}
+    by_sk = {(key.user, key.sk): key for key in wanted}
+    for item in _batch_get([{"pk": {"S": k.user}, "sk": {"S": k.sk}} for k in wanted]):
+        key = by_sk[item["pk"]["S"], item["sk"]["S"]]
+        found[key] = _section(key, item)
+    return found
+
+
+def put(section: Section, seen: int) -> bool:
+    """Stores the section as revision `seen` + 1, unless somebody else was there first."""
+    item: dict[str, AttributeValueTypeDef] = {
+        "pk": {"S": section.key.user},
+        "sk": {"S": section.key.sk},
+        "rev": {"N": str(seen + 1)},
+        "as_of": {"N": str(section.as_of)},
+        "by": {"S": section.by},
+        "hash": {"B": section.hash},
+        "data": {"B": section.data},
+        "raw": {"S": section.raw},
+    }
+    if section.ids:
+        item["ids"] = {"SS": list(section.ids)}
+    condition = {"ConditionExpression": "rev = :seen", "ExpressionAttributeValues": {":seen": {"N": str(seen)}}}
+    first = {"ConditionExpression": "attribute_not_exists(pk)"}
+    return _conditional(dynamodb().put_item, Item=item, **(condition if seen else first))
+
+
+def set_slot(key: Key, rev: int, at: int, kind: str, stats: dict[str, Stats]) -> bool:
+    """Fills the section's slot in its day, unless a later revision is there. Reads and touches nothing else."""
+    slot = {
+        "rev": {"N": str(rev)},
+        "at": {"N": str(at)},
+        "kind": {"S": kind},
+        "stats": {"S": orjson.dumps(rows(stats)).decode()},
+    }
+    return _conditional(
+        dynamodb().update_item,
+        Key={"pk": {"S": key.user}, "sk": {"S": f"D#{key.day}"}},
+        UpdateExpression="SET #slot = :slot",
+        ConditionExpression="attribute_not_exists(#slot) OR #slot.rev <= :rev",
+        ExpressionAttributeNames={"#slot": key.slot},
+        ExpressionAttributeValues={":slot": {"M": slot}, ":rev": {"N": str(rev)}},
+    )
+
+
+def bury(user: str, source: str, resource: str, id_: str, as_of: int) -> None:
+    """Remembers a deletion of something we do not have: it may still be on its way."""
+    item: dict[str, AttributeValueTypeDef] = {
+        "pk": {"S": user},
+        "sk": {"S": f"T#{source}#{resource}#{id_}"},
+        "as_of": {"N": str(as_of)},
+        "expires": {"N": str((as_of + TOMBSTONE_DAYS * DAY) // 1000)},
+    }
+    dynamodb().put_item(TableName=settings().data_table, Item=item)
+
+
+def buried(user: str, source: str, resource: str, ids: Iterable[str], now: int) -> dict[str, int]:
+    """Which of these documents were deleted before they came, and when."""
+    keys: list[dict[str, AttributeValueTypeDef]] = [
+        {"pk": {"S": user}, "sk": {"S": f"T#{source}#{resource}#{i}"}} for i in ids
+    ]
+    stones = (i for i in _batch_get(keys) if int(i["expires"]["N"]) * 1000 > now)
+    return {item["sk"]["S"].split("#", 3)[3]: int(item["as_of"]["N"]) for item in stones}
+
+
+def holding(user: str, source: str, resource: str, id_: str) -> Key | None:
+    """The section that holds a document, newest day first. Rare, and so a walk rather than an index."""
+    suffix = f"#{source}#{resource}"
+    for item in query(user, "P#", "P$", newest_first=True, projection="sk, ids"):
+        if item["sk"]["S"].endswith(suffix) and id_ in item.get("ids", {}).get("SS", []):
+            return Key(user, item["sk"]["S"].split("#")[1], source, resource)
+    return None
+
+
+def sections(user: str, first: str, last: str, consistent: bool = False) -> Iterator[Section]:
+    """Every section of these days."""
+    for item in query(user, f"P#{first}", f"P#{last}$", consistent=consistent):
+        _, day, source, resource = item["sk"]["S"].split("#", 3)
+        yield _section(Key(user, day, source, resource), item)
+
+
+def query(
+    user: str, low: str, high: str, *, newest_first: bool = False, projection: str = "", consistent: bool = False
+) -> Iterator[dict[str, AttributeValueTypeDef]]:
+    """The user's items from sort key `low` to `high`, as many pages as there are."""
+    more: dict[str, Any] = {"ProjectionExpression": projection} if projection else {}
+    while True:
+        page = dynamodb().query(
+            TableName=settings().data_table,
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :low AND :high",
+            ExpressionAttributeValues={":pk": {"S": user}, ":low": {"S": low}, ":high": {"S": high}},
+            ScanIndexForward=not newest_first,
+            ConsistentRead=consistent,
+            **more,
+        )
+        yield from page["Items"]
+        if "LastEvaluatedKey" not in page:
+            return
+        more["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def _section(key: Key, item: dict[str, Any]) -> Section:
+    return Section(
+        key,
+        int(item["rev"]["N"]),
+        int(item["as_of"]["N"]),
+        item["by"]["S"],
+        bytes(item["hash"]["B"]),
+        bytes(item["data"]["B"]),
+        item["raw"]["S"],
+        tuple(sorted(item.get("ids", {}).get("SS", ()))),
+    )
+
+
+def _batch_get(keys: list[dict[str, AttributeValueTypeDef]]) -> Iterator[dict[str, Any]]:
+    table = settings().data_table
+    for start in range(0, len(keys), BATCH):
+        asked: Any = {table: {"Keys": keys[start : start + BATCH], "ConsistentRead": True}}
+        while asked:
+            reply = dynamodb().batch_get_item(RequestItems=asked)
+            yield from reply["Responses"].get(table, [])
+            asked = reply["UnprocessedKeys"]
+
+
+def _conditional(write: Any, **request: Any) -> bool:
+    try:
+        write(TableName=settings().data_table, **request)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True

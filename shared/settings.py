@@ -1,0 +1,38 @@
+"""What a function is told by its environment. Read when first asked for, never at import."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+
+@dataclass(frozen=True)
+class Settings:
+    data_table: str
+    control_table: str
+    raw_bucket: str
+    vault_key: str
+    app_secret: str
+    fresh_queue: str
+    bulk_queue: str
+    changes_queue: str
+    public_url: str
+    return_origins: tuple[str, ...]
+
+
+@cache
+def settings() -> Settings:
+    env = os.environ
+    return Settings(
+        data_table=env["DATA_TABLE"],
+        control_table=env["CONTROL_TABLE"],
+        raw_bucket=env["RAW_BUCKET"],
+        vault_key=env["VAULT_KEY"],
+        app_secret=env["APP_SECRET"],
+        fresh_queue=env["FRESH_QUEUE"],
+        bulk_queue=env["BULK_QUEUE"],
+        changes_queue=env["CHANGES_QUEUE"],
+        public_url=env["PUBLIC_URL"].rstrip("/"),
+        return_origins=tuple(filter(None, env.get("RETURN_ORIGINS", "").split(","))),
+    )

@@ -1,0 +1,55 @@
+"""Keeps the webhooks we asked for alive: create what is missing, renew what ends soon. The spec says how."""
+
+from __future__ import annotations
+
+from shared import connections, tokens
+from shared.apps import App
+from shared.jobs import Job, now_ms
+from shared.log import logger
+from shared.progress import finish
+from shared.providers import Hook, Provider, Request, Subscription, Subscriptions
+from shared.providers.registry import provider
+from shared.secret import apps
+from shared.settings import settings
+from shared.vendor import ask
+
+
+def ensure(job: Job) -> None:
+    """For the app as a whole, or for one connection, as the provider does it. Safe to repeat."""
+    source = provider(job.provider)
+    wished = source.subscriptions
+    if wished is None:
+        return
+    app, token = apps().app(source.id), ""
+    if wished.per == "connection":
+        held = connections.load(job.connection)
+        if held is None:
+            return
+        token = tokens.access_token(source, app, held)
+    hook = our_side(source, app, job.connection if wished.per == "connection" else "")
+    reply = ask(source, app, wished.listing(hook), token).json
+    standing = {s.topic: s for s in wished.read(reply) if s.url == hook.url}
+    requests = [r for topic in wished.topics for r in due(wished, hook, topic, standing.get(topic))]
+    for request in requests:
+        ask(source, app, request, token)
+    logger().info("subscriptions", extra={"provider": source.id, "standing": len(standing), "asked": len(requests)})
+    if job.tracked:
+        finish(job.tracked, job.part)
+
+
+def our_side(source: Provider, app: App, connection: str) -> Hook:
+    hooks = apps().hooks
+    url = f"{settings().public_url}/v1/webhooks/{source.id}"
+    if connection:
+        url += "/" + hooks.path(source.id, connection)
+    return Hook(url, hooks.token(source.id), app.client_id, app.client_secret)
+
+
+def due(wished: Subscriptions, hook: Hook, topic: str, standing: Subscription | None) -> list[Request]:
+    """The one call this subscription needs now, if any."""
+    if standing is None:
+        return [wished.create(hook, topic)]
+    soon = now_ms() + round(wished.renew_before.total_seconds() * 1000)
+    if wished.renew and standing.expires is not None and standing.expires < soon:
+        return [wished.renew(hook, standing)]
+    return []

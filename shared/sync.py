@@ -1,0 +1,128 @@
+"""The corridor: one batch of messages, from the queue to sections, days and announcements.
+
+    open → token → fetch (the whole batch in parallel) → map → keep raw → write sections, fill slots → announce → done
+
+A message is done only when its effect is durable. What must wait is sent as a copy and finished; what fails is given
+back to the queue alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache
+
+from shared import connections, jobs, zones
+from shared.errands import aggregate, everyone, fan_out, forget, goodbye
+from shared.errors import NotGrantedError, ProviderChangedError, ReconnectError, RetryLaterError
+from shared.fetching import answer
+from shared.jobs import Job
+from shared.log import logger
+from shared.progress import finish
+from shared.providers.registry import provider
+from shared.raw import RawObject
+from shared.secret import apps
+from shared.subscriptions import ensure
+from shared.visits import Visit, plan
+from shared.writing import touch, write
+
+OPENERS = 8
+ERRANDS: dict[str, Callable[[Job], None]] = {"aggregate": aggregate, "everyone": everyone, "subscribe": ensure}
+
+
+@dataclass
+class Errand:
+    """A job on its way through, and its visit to a connection if it makes one."""
+
+    job: Job
+    visit: Visit | None = None
+    done: bool = False
+
+
+class Batch:
+    """The messages of one invocation: `open` them all, `keep_raw` once, then `finish` each."""
+
+    def __init__(self, queue: str) -> None:
+        self.queue = queue
+        self._errands: dict[str, Future[Errand]] = {}
+
+    def open(self, messages: Iterable[tuple[str, str]]) -> None:
+        """Fetches and maps, all messages at once; hints that say the same share one errand. What goes wrong with a
+        message is raised when that message is finished."""
+        shared: dict[str, Future[Errand]] = {}
+        for message_id, body in messages:
+            said = jobs.hint(body) or message_id
+            if said not in shared:
+                shared[said] = openers().submit(begin, body)
+            self._errands[message_id] = shared[said]
+
+    def keep_raw(self) -> None:
+        """One object for everything that changed, or could not be read, before anything made of it is written."""
+        kept = RawObject()
+        opened = {id(future): future for future in self._errands.values() if future.exception() is None}
+        for visit in filter(None, (future.result().visit for future in opened.values())):
+            for question in visit.questions:
+                if question.changed or isinstance(question.error, ProviderChangedError):
+                    question.raw = kept.add(visit.connection.owner, question.pages)
+        kept.keep()
+
+    def finish(self, message_id: str) -> None:
+        """Raises what is to be tried again; a message that must wait has sent its copy."""
+        errand = self._errands[message_id].result()
+        if not errand.done:
+            perform(errand, self.queue)
+            errand.done = True
+
+
+@cache
+def openers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(OPENERS, thread_name_prefix="open")
+
+
+def begin(body: str) -> Errand:
+    """Reads the message, and asks the vendor what it must."""
+    job = jobs.read(body)
+    if job.task != "sync" or not job.connection or job.deleted or job.goodbye:
+        return Errand(job)
+    held = connections.load(job.connection)
+    if held is None:
+        logger().info("dropped: no such connection", extra={"job": job.id})
+        return Errand(job, done=True)
+    visit = plan(job, held, provider(held.provider), zones.of(held.user))
+    answer(visit, apps())
+    return Errand(job, visit)
+
+
+def perform(errand: Errand, queue: str) -> None:
+    job = errand.job
+    if errand.visit:
+        settle(errand.visit, queue)
+    elif job.task in ERRANDS:
+        ERRANDS[job.task](job)
+    elif job.account and not job.connection:
+        fan_out(job, queue)
+    elif job.goodbye:
+        goodbye(job)
+    elif job.deleted:
+        forget(job)
+
+
+def settle(visit: Visit, queue: str) -> None:
+    """Writes every answer that came; then says what is to become of those that did not."""
+    job = visit.job
+    write(visit)
+    waiting = [q for q in visit.questions if isinstance(q.error, RetryLaterError)]
+    for question in visit.questions:
+        if isinstance(question.error, ProviderChangedError):
+            raise question.error
+        if isinstance(question.error, NotGrantedError | ReconnectError):
+            outcome = {"job": job.id, "resource": question.resource.name, "outcome": type(question.error).__name__}
+            logger().info("not synced", extra=outcome)
+    touch(visit)
+    if waiting:
+        after = max(q.error.after for q in waiting if isinstance(q.error, RetryLaterError))
+        left = tuple(sorted({q.resource.name for q in waiting}))
+        jobs.defer(queue, replace(job, resources=left), after)
+    elif job.tracked:
+        finish(job.tracked, job.part, failed=any(isinstance(q.error, ReconnectError) for q in visit.questions))

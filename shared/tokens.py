@@ -1,0 +1,144 @@
+"""One access token, refreshed just in time, by one worker at a time.
+
+Refresh tokens of most vendors are single-use: two refreshers at once destroy a healthy connection. So a refresh is done
+under a lease that outlives the call's time-out; its success is written if `generation` is the one seen, whatever else
+changed; and a refusal condemns only if the generation is still the same one lease later. Losers defer.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from shared import connections, control
+from shared.apps import App
+from shared.connections import Connection
+from shared.errors import NotGrantedError, ProviderChangedError, ReconnectError, RetryLaterError, TokenRejectedError
+from shared.jobs import now_ms
+from shared.providers import Json, OAuth2, Provider, Request
+from shared.vault import seal, unseal
+from shared.vendor import ask
+
+EARLY_MS = 120_000
+LEASE_MS = 60_000
+LOSER_WAITS_S = 3
+UNKNOWN_LIFE_S = 3600
+
+
+def access_token(provider: Provider, app: App, held: Connection, rejected: str = "") -> str:
+    """A living access token. `rejected` is one the vendor has just refused.
+
+    Raises ReconnectError, or RetryLaterError while another worker refreshes.
+    """
+    if not isinstance(provider.auth, OAuth2):
+        return ""
+    for current in (held, connections.load(held.id)):
+        if current is None or current.state != "active":
+            raise ReconnectError(f"{provider.name} is not connected", current.cause if current else "gone")
+        token = opened(current)["access_token"]
+        if token != rejected and current.token_expires > now_ms() + EARLY_MS:
+            return str(token)
+    assert current is not None
+    return refresh(provider, app, current)
+
+
+def opened(held: Connection) -> Json:
+    tokens: Json = orjson.loads(unseal(held.owner, "tokens", held.sealed))
+    return tokens
+
+
+def refresh(provider: Provider, app: App, held: Connection) -> str:
+    now = now_ms()
+    if not _lease(held, now):
+        raise RetryLaterError(f"another worker is refreshing the {provider.name} token", LOSER_WAITS_S)
+    refresh_token = opened(held).get("refresh_token")
+    if not refresh_token:
+        raise _condemn(provider, held, "no_refresh_token")
+    try:
+        reply = grant(provider, app, {"grant_type": "refresh_token", "refresh_token": refresh_token})
+    except (TokenRejectedError, ProviderChangedError, NotGrantedError, ReconnectError) as refused:
+        raise _suspect(provider, held, now) from refused
+    keep(provider, held, {"refresh_token": refresh_token, **reply})
+    return str(reply["access_token"])
+
+
+def grant(provider: Provider, app: App, form: Mapping[str, str]) -> Json:
+    """One call to the token endpoint (RFC 6749 §4.1.3, §6); the reply in RFC 6749's shape."""
+    auth = provider.auth
+    assert isinstance(auth, OAuth2)
+    request = Request(
+        url=auth.token_url, method="POST", form={**auth.token_params, **form, **_client(auth, app)}, bearer=False,
+        headers={"authorization": _basic(app)} if auth.client_auth == "basic" else {},
+    )  # fmt: skip
+    reply = auth.read_token(ask(provider, app, request).json)
+    if not reply.get("access_token"):
+        raise ProviderChangedError(f"{provider.name} answered a token request without a token")
+    return reply
+
+
+def keep(provider: Provider, held: Connection, reply: Json) -> None:
+    """Writes new tokens before their first use: if the generation is the one seen, whatever else changed."""
+    life = int(reply.get("expires_in") or UNKNOWN_LIFE_S)
+    plain = orjson.dumps({name: reply[name] for name in ("access_token", "refresh_token") if reply.get(name)})
+    written = control.update(
+        f"C#{held.id}",
+        "C",
+        "SET sealed = :sealed, token_expires = :expires, generation = :next, #state = :active, lease_until = :free"
+        " REMOVE cause, suspect_since",
+        {
+            "sealed": seal(held.owner, "tokens", plain),
+            "expires": now_ms() + life * 1000,
+            "next": held.generation + 1,
+            "active": "active",
+            "free": 0,
+            "seen": held.generation,
+        },
+        "generation = :seen",
+        {"#state": "state"},
+    )
+    if not written and connections.load(held.id) is None:
+        raise ReconnectError(f"{provider.name} was disconnected meanwhile", "gone")
+
+
+def _lease(held: Connection, now: int) -> bool:
+    return control.update(
+        f"C#{held.id}",
+        "C",
+        "SET lease_until = :until",
+        {"until": now + LEASE_MS, "now": now, "seen": held.generation},
+        "generation = :seen AND (attribute_not_exists(lease_until) OR lease_until < :now)",
+    )
+
+
+def _suspect(provider: Provider, held: Connection, now: int) -> Exception:
+    """The first refusal may be the echo of somebody's success that is not written yet: look again a lease later."""
+    if held.suspect_since and now - held.suspect_since >= LEASE_MS:
+        return _condemn(provider, held, "invalid_grant")
+    given: dict[str, Any] = {"now": held.suspect_since or now, "seen": held.generation}
+    control.update(f"C#{held.id}", "C", "SET suspect_since = :now", given, "generation = :seen")
+    return RetryLaterError(f"{provider.name} refused the refresh token; looking again", LEASE_MS / 1000 + 1)
+
+
+def _condemn(provider: Provider, held: Connection, cause: str) -> ReconnectError:
+    control.update(
+        f"C#{held.id}",
+        "C",
+        "SET #state = :state, cause = :cause, since = :now",
+        {"state": "reconnect", "cause": cause, "now": now_ms(), "seen": held.generation},
+        "generation = :seen",
+        {"#state": "state"},
+    )
+    return ReconnectError(f"{provider.name} must be connected again", cause)
+
+
+def _client(auth: OAuth2, app: App) -> dict[str, str]:
+    if auth.client_auth == "basic":
+        return {}
+    return {"client_id": app.client_id, "client_secret": app.client_secret}
+
+
+def _basic(app: App) -> str:
+    return "Basic " + base64.b64encode(f"{app.client_id}:{app.client_secret}".encode()).decode()

@@ -1,0 +1,118 @@
+"""Asking a vendor: one request, its pages, and what the answer means."""
+
+from __future__ import annotations
+
+import email.utils
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import httpx
+import orjson
+
+from shared.apps import App
+from shared.errors import (
+    NotGrantedError,
+    ProviderChangedError,
+    ProviderUnavailableError,
+    RateLimitedError,
+    TokenRejectedError,
+    TributaryError,
+)
+from shared.providers import Json, Provider, Request
+
+TIMEOUT_S = 10.0
+MAX_PAGES = 1_000
+BUSY_S = 60.0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The bytes the vendor sent and what they say."""
+
+    body: bytes
+    json: Any
+
+
+@cache
+def client() -> httpx.Client:
+    """One per process: connections and the TLS context are reused by every job and thread."""
+    return httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, headers={"user-agent": "tributary"})
+
+
+def ask(provider: Provider, app: App, request: Request, token: str | None = None) -> Reply:
+    """One call. Raises what the answer asks us to do (see `judge`); 204 and empty bodies read as {}."""
+    url = request.url if "://" in request.url else provider.base_url + request.url
+    headers = dict(request.headers)
+    if request.bearer and token:
+        headers["authorization"] = f"Bearer {token}"
+    try:
+        response = client().request(
+            request.method, app.url(url), params=request.params or None, data=request.form, json=request.json,
+            headers=headers,
+        )  # fmt: skip
+    except httpx.TransportError as error:
+        raise ProviderUnavailableError(f"{provider.name} did not answer ({type(error).__name__})", BUSY_S) from error
+    reply = parse(provider, response)
+    judge(provider, response.status_code, response.headers, reply)
+    return Reply(response.content, reply)
+
+
+def pages(
+    provider: Provider, app: App, request: Request, token: str, follow: Callable[..., Request | None]
+) -> list[Reply]:
+    """Every page of the answer. A vendor that never ends is one we do not understand."""
+    replies: list[Reply] = []
+    following: Request | None = request
+    while following is not None:
+        if len(replies) == MAX_PAGES:
+            raise ProviderChangedError(f"{provider.name} sent {MAX_PAGES} pages and more")
+        replies.append(ask(provider, app, following, token))
+        following = follow(following, replies[-1].json)
+    return replies
+
+
+def parse(provider: Provider, response: httpx.Response) -> Any:
+    if not response.content:
+        return {}
+    try:
+        return orjson.loads(response.content)
+    except orjson.JSONDecodeError as error:
+        if response.is_error:  # proxies in front of vendors answer in HTML
+            return {}
+        raise ProviderChangedError(
+            f"{provider.name} answered {response.status_code} with something not JSON"
+        ) from error
+
+
+def judge(provider: Provider, status: int, headers: Mapping[str, str], reply: Json) -> None:
+    """Raises the error that says what to do about this answer; returns where it is an answer."""
+    if status < 300:
+        provider.check(reply)
+        return
+    raise verdict(provider.name, status, headers)
+
+
+def verdict(name: str, status: int, headers: Mapping[str, str]) -> TributaryError:
+    if status == 401:
+        return TokenRejectedError(f"{name} refused the access token")
+    if status in (403, 404, 410):
+        return NotGrantedError(f"{name} answered {status}: not granted, or not there")
+    if status == 429:
+        return RateLimitedError(f"{name} asked us to slow down", retry_after(headers.get("retry-after")))
+    if status >= 500 or status == 408:
+        return ProviderUnavailableError(f"{name} answered {status}", retry_after(headers.get("retry-after")))
+    return ProviderChangedError(f"{name} answered {status} to a request it documents")
+
+
+def retry_after(header: str | None) -> float:
+    """RFC 9110 §10.2.3: seconds or a date; a minute where the vendor does not say."""
+    if header is None:
+        return BUSY_S
+    try:
+        return max(1.0, float(header))
+    except ValueError:
+        at = email.utils.parsedate_to_datetime(header)
+        return max(1.0, (at - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,108 @@
+"""What one job asks of one connection: its questions to the vendor, and what came back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from shared import sections
+from shared.connections import Connection
+from shared.errors import TributaryError
+from shared.filing import Answer, Filed
+from shared.jobs import Job, now_ms
+from shared.local_time import Zones, local_day
+from shared.providers import Provider, Request, Resource, Window
+
+VENDOR_LAG_MS = 5_000
+LOOK_BACK = timedelta(days=1)
+
+
+@dataclass
+class Question:
+    """One resource over one window (or one document, or a payload already here) and its answer."""
+
+    resource: Resource
+    window: Window | None = None
+    request: Request | None = None
+    pages: list[bytes] = field(default_factory=list)
+    replies: list[Any] = field(default_factory=list)
+    as_of: int = 0
+    filed: Filed | None = None
+    changed: bool = False
+    raw: str = ""
+    error: TributaryError | None = None
+
+
+@dataclass
+class Visit:
+    job: Job
+    connection: Connection
+    provider: Provider
+    zones: Zones
+    questions: list[Question]
+
+    def answer(self, question: Question) -> Answer:
+        return Answer(
+            self.connection.user,
+            self.provider,
+            question.resource,
+            question.replies,
+            question.as_of,
+            self.zones,
+            question.window,
+        )
+
+
+def plan(job: Job, held: Connection, provider: Provider, zones: Zones) -> Visit:
+    """Only resources the person granted are asked for; a job that names none means all of them."""
+    wanted = job.resources or held.resources
+    resources = [r for r in provider.resources if r.name in wanted and r.name in held.resources]
+    found = [q for r in resources for q in questions(job, held, r, zones)]
+    return Visit(job, held, provider, zones, found)
+
+
+def questions(job: Job, held: Connection, resource: Resource, zones: Zones) -> Iterator[Question]:
+    if job.payload:
+        yield Question(resource)
+    elif job.document and resource.fetch_one and not job.deleted:
+        yield Question(resource, request=resource.fetch_one(job.document))
+    elif resource.fetch and not job.deleted:
+        window = days_of(job, held, resource, zones)
+        parts = window.split(resource.max_days) if window and not satisfied(job, held, resource, window) else []
+        for part in parts:
+            yield Question(resource, part, resource.fetch(part.padded(resource.padding)))
+
+
+def days_of(job: Job, held: Connection, resource: Resource, zones: Zones) -> Window | None:
+    """A poll asks from its cursor's day to today; everything else says its days itself."""
+    if job.reason != "poll":
+        return job.days()
+    today = date.fromisoformat(local_day(now_ms(), None, zones))
+    connected = datetime.fromtimestamp(held.created / 1000, UTC).date()
+    cursor = held.cursors.get(resource.name)
+    start = date.fromisoformat(cursor) if cursor else connected
+    return Window(min(start, today) - LOOK_BACK, today)
+
+
+def satisfied(job: Job, held: Connection, resource: Resource, window: Window) -> bool:
+    """A hint needs no call where a fetch of these days *began* after the hint came (with a margin for the vendor's own
+    delay), by another job: so a burst is one fetch and a replay costs none."""
+    if job.reason != "webhook":
+        return False
+    keys = [sections.Key(held.user, d.isoformat(), held.provider, resource.name) for d in window.days()]
+    found = sections.read(keys).values()
+    return all(s.rev and s.as_of > job.as_of + VENDOR_LAG_MS and s.by != job.id for s in found)
+
+
+def recent(days: int, zones: Zones) -> Window:
+    """The last `days` local days, today included."""
+    today = date.fromisoformat(local_day(now_ms(), None, zones))
+    return Window(today - timedelta(days=days - 1), today)
+
+
+def beyond(days: int, held_back: int, zones: Zones) -> Window:
+    """The `days` local days before the last `held_back`."""
+    last = recent(held_back + 1, zones).first
+    return Window(last - timedelta(days=days - 1), last)

@@ -1,0 +1,104 @@
+"""Is this webhook the vendor's? Pure: no network, no AWS, the clock is an argument."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from shared.apps import App, Hooks
+from shared.errors import BadRequestError, InvalidSignatureError, NotFoundError
+from shared.model import Skipped
+from shared.providers import Event, HmacSignature, Json, Provider, Webhook
+
+
+@dataclass(frozen=True)
+class Call:
+    """One HTTP request as it came: header names in lower case, the body's bytes untouched."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    path: str | None
+    now: int
+
+
+def accept(provider: Provider, app: App, hooks: Hooks, call: Call) -> tuple[str | None, list[Event | Skipped]]:
+    """The connection the address names (None for an app-wide one) and the events read from a proven call.
+
+    Raises InvalidSignatureError where the proof is missing, wrong or stale, BadRequestError where the body that was
+    proven cannot be read. One bad event in a batch does not lose the rest: it comes back as Skipped.
+    """
+    webhook = hook_of(provider)
+    connection = address(provider, webhook, hooks, call)
+    if isinstance(webhook.proof, HmacSignature):
+        by_connection = webhook.proof.key == "connection" and connection is not None
+        secrets = hooks.secrets(provider.id, connection or "", call.now) if by_connection else [app.client_secret]
+        verify(webhook.proof, secrets, call)
+    try:
+        return connection, list(webhook.read(call.body, datetime.fromtimestamp(call.now / 1000, UTC)))
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as wrong:
+        raise BadRequestError(
+            f"the body is not one this provider documents ({type(wrong).__name__})", "body"
+        ) from wrong
+
+
+def answer(provider: Provider, hooks: Hooks, path: str | None, query: Mapping[str, str], now: int) -> Json | None:
+    """The reply to a GET or HEAD: the echoed challenge, or None where a plain 200 is asked for."""
+    webhook = hook_of(provider)
+    address(provider, webhook, hooks, Call({}, b"", path, now))
+    if webhook.handshake is None:
+        return None
+    echoed = webhook.handshake(query, hooks.token(provider.id))
+    if echoed is None:
+        raise InvalidSignatureError("the handshake does not carry our verification token")
+    return echoed
+
+
+def hook_of(provider: Provider) -> Webhook:
+    if provider.webhook is None:
+        raise NotFoundError(f"{provider.name} sends no webhooks", "provider")
+    return provider.webhook
+
+
+def address(provider: Provider, webhook: Webhook, hooks: Hooks, call: Call) -> str | None:
+    if webhook.path == "app":
+        return None
+    return hooks.connection(provider.id, call.path or "", call.now)
+
+
+def verify(proof: HmacSignature, secrets: Sequence[str], call: Call) -> None:
+    """Constant-time, over the raw bytes. A timestamp header is part of what is signed and must be recent."""
+    given = call.headers.get(proof.header, "").strip().removeprefix(proof.prefix)
+    if not given:
+        raise InvalidSignatureError(f"the header {proof.header} is missing")
+    stamp = fresh(proof, call)
+    given = given.lower() if proof.encoding == "hex" else given
+    wanted = [encode(proof, hmac.digest(s.encode(), stamp.encode() + call.body, proof.digest)) for s in secrets]
+    if not any(hmac.compare_digest(given.encode(), want.encode()) for want in wanted):
+        raise InvalidSignatureError(f"the signature in {proof.header} does not match the body")
+
+
+def fresh(proof: HmacSignature, call: Call) -> str:
+    if proof.timestamp_header is None:
+        return ""
+    stamp = call.headers.get(proof.timestamp_header, "").strip()
+    if not stamp.isascii() or not stamp.isdigit():
+        raise InvalidSignatureError(f"the header {proof.timestamp_header} is missing or not a Unix time")
+    # Vendors do not say whether they count seconds or milliseconds: the number of digits does.
+    at = int(stamp) if len(stamp) > 11 else int(stamp) * 1000
+    if abs(call.now - at) > proof.tolerance_s * 1000:
+        raise InvalidSignatureError(
+            f"the webhook is stale: {proof.timestamp_header} is over {proof.tolerance_s} s away"
+        )
+    return stamp
+
+
+def encode(proof: HmacSignature, digest: bytes) -> str:
+    return digest.hex() if proof.encoding == "hex" else base64.b64encode(digest).decode()
+
+
+def sign(proof: HmacSignature, secret: str, body: bytes, stamp: str = "") -> str:
+    """What the vendor would send in the header."""
+    return proof.prefix + encode(proof, hmac.digest(secret.encode(), stamp.encode() + body, proof.digest))

@@ -1,0 +1,68 @@
+"""Puts a visit's answers into the Data table and tells the app what changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+
+from shared import connections, jobs, sections
+from shared.commit import Announcement, commit
+from shared.jobs import now_ms
+from shared.log import logger
+from shared.model import HOUR
+from shared.settings import settings
+from shared.visits import Question, Visit
+
+STAMPS = {"webhook": "last_push_at", "poll": "last_poll_at"}
+
+
+def write(visit: Visit) -> None:
+    """Sections, slots, announcements, cursors, in that order. Repeating it is harmless."""
+    said: list[Announcement] = []
+    for question in visit.questions:
+        if question.filed is not None:
+            said += written(visit, question)
+    announce(said)
+    if visit.job.reason == "poll":
+        for question in visit.questions:
+            if question.filed is not None and question.window:
+                first, last = question.window.first.isoformat(), question.window.last.isoformat()
+                connections.move_cursor(visit.connection.id, question.resource.name, first, last)
+
+
+def written(visit: Visit, question: Question) -> list[Announcement]:
+    assert question.filed is not None
+    if question.filed.skipped:
+        reasons = sorted({f"{skip.reason} {skip.field}".strip() for skip in question.filed.skipped})
+        counts = {"resource": question.resource.name, "skipped": len(question.filed.skipped), "reasons": reasons}
+        logger().warning("records skipped", extra={"job": visit.job.id, **counts})
+    stored = sections.read(change.key for change in question.filed.changes)
+    said = [
+        commit(sections, replace(change, raw=question.raw), visit.job.id, stored[change.key])
+        for change in question.filed.changes
+    ]
+    return [announcement for announcement in said if announcement]
+
+
+def announce(said: Iterable[Announcement]) -> None:
+    """Identifiers only: what changed is read by whoever hears of it."""
+    bodies = [
+        json.dumps({"id": a.id, "user": a.key.user, "day": a.key.day, "source": a.key.source,
+                    "resource": a.key.resource, "revision": a.rev})
+        for a in said
+    ]  # fmt: skip
+    jobs.send_bodies(settings().changes_queue, bodies)
+
+
+def touch(visit: Visit) -> None:
+    """Notes on the connection that it lives, at most once an hour: a sync that brings nothing new writes nothing."""
+    held, now = visit.connection, now_ms()
+    stamps = {}
+    stamp = STAMPS.get(visit.job.reason)
+    if stamp and now - getattr(held, stamp) > HOUR:
+        stamps[stamp] = now
+    if any(q.changed for q in visit.questions) and now - held.last_data_at > HOUR:
+        stamps["last_data_at"] = now
+    if stamps:
+        connections.change(held.id, **stamps)

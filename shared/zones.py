@@ -1,0 +1,52 @@
+"""A person's zone history: append-only, in the Data table under sk `Z`."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from botocore.exceptions import ClientError
+
+from shared.aws import dynamodb
+from shared.errors import BadRequestError
+from shared.jobs import now_ms
+from shared.local_time import Zones
+from shared.settings import settings
+
+
+def of(user: str) -> Zones:
+    reply = dynamodb().get_item(TableName=settings().data_table, Key={"pk": {"S": user}, "sk": {"S": "Z"}})
+    rows = reply["Item"]["history"]["L"] if "Item" in reply else []
+    history = tuple((int(row["M"]["since"]["N"]), row["M"]["zone"]["S"]) for row in rows)
+    return Zones(history) if history else Zones()
+
+
+def known(name: str) -> str:
+    """Raises BadRequestError for anything but an IANA zone name."""
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise BadRequestError("not an IANA time zone such as Europe/Berlin", "timezone") from error
+
+
+def moved_to(user: str, name: str) -> None:
+    """From now on the person lives in this zone; the first one told also covers everything before."""
+    history = of(user).history
+    if history[-1][1] == name and history != Zones().history:
+        return
+    entry = {"M": {"since": {"N": str(now_ms())}, "zone": {"S": name}}}
+    try:
+        dynamodb().update_item(
+            TableName=settings().data_table,
+            Key={"pk": {"S": user}, "sk": {"S": "Z"}},
+            UpdateExpression="SET history = list_append(if_not_exists(history, :none), :entry)",
+            ConditionExpression="attribute_not_exists(history) OR size(history) = :seen",
+            ExpressionAttributeValues={
+                ":none": {"L": []},
+                ":entry": {"L": [entry]},
+                ":seen": {"N": str(len(history))},
+            },
+        )
+    except ClientError as error:
+        # Two doors at once: the other one's word about where the person is, is as good as ours.
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise

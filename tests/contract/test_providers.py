@@ -1,0 +1,233 @@
+"""The promises every provider keeps. A new provider gets these tests by existing.
+
+A provider's folder here holds what the vendor sends, in its true shape with invented values:
+    <resource>/<case>.json            a reply                <case>.expected.json   what it must become, by hand
+    webhooks.json                     calls and verdicts     tokens.json            token replies
+    errors.json                       error replies and what the worker must do about them
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import shared.errors
+from ops.explain import explain
+from shared.apps import App, Hooks
+from shared.catalogue import METRICS
+from shared.errors import InvalidSignatureError, TributaryError
+from shared.local_time import Zones
+from shared.model import Document, Skipped, millis
+from shared.providers import Event, FileUpload, HmacSignature, OAuth2, Provider, Resource, Window
+from shared.providers.registry import provider_ids, providers
+from shared.vendor import judge
+from shared.webhooks import Call, accept, sign
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+HOOKS = Hooks(b"test-hook-key")
+CONNECTION = "c0ffee"
+
+PROVIDERS = [pytest.param(p, id=p.id) for p in providers()]
+OAUTH = [pytest.param(p, p.auth, id=p.id) for p in providers() if isinstance(p.auth, OAuth2)]
+RESOURCES = [pytest.param(p, r, id=f"{p.id}-{r.name}") for p in providers() for r in p.resources]
+HOOKED = [pytest.param(p, id=p.id) for p in providers() if p.webhook]
+SIGNED = [pytest.param(p, id=p.id) for p in providers() if p.webhook and isinstance(p.webhook.proof, HmacSignature)]
+
+
+def load(provider: Provider, name: str) -> Any:
+    return json.loads((HERE / provider.id / name).read_text(encoding="utf-8"))
+
+
+def replies(provider: Provider, resource: Resource) -> list[Path]:
+    folder = HERE / provider.id / resource.name
+    return sorted(f for f in folder.iterdir() if not f.name.endswith(".expected.json")) if folder.exists() else []
+
+
+REPLIES = [
+    pytest.param(p, r, f, id=f"{p.id}-{r.name}-{f.stem}")
+    for p in providers()
+    for r in p.resources
+    for f in replies(p, r)
+]
+
+
+def read(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+# ---------------------------------------------------------------- the spec
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_folder_is_named_after_the_provider(provider: Provider) -> None:
+    assert provider.id in provider_ids()
+    assert provider.docs.startswith("https://")
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_no_other_code_names_the_provider(provider: Provider) -> None:
+    files = [f for top in ("functions", "infra") for f in (ROOT / top).rglob("*.py")] + list(
+        (ROOT / "shared").glob("*.py")
+    )
+    assert files
+    named = re.compile(rf"\b{provider.id}\b", re.IGNORECASE)
+    assert [f.name for f in files if named.search(f.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize(("provider", "resource"), RESOURCES)
+def test_owned_metrics_are_in_the_catalogue(provider: Provider, resource: Resource) -> None:
+    assert resource.series | resource.totals | resource.spots <= METRICS.keys()
+
+
+@pytest.mark.parametrize(("provider", "resource"), RESOURCES)
+def test_every_resource_can_be_reached(provider: Provider, resource: Resource) -> None:
+    """By asking, by a file, or by a webhook that carries the data."""
+    assert resource.fetch or resource.topics or isinstance(provider.auth, FileUpload)
+
+
+@pytest.mark.parametrize(("provider", "resource"), RESOURCES)
+def test_the_question_holds_the_window(provider: Provider, resource: Resource) -> None:
+    if resource.fetch is None:
+        return
+    window = Window(datetime(2026, 3, 28).date(), datetime(2026, 3, 30).date())  # noqa: DTZ001 — only its date
+    request = resource.fetch(window)
+    assert request.bearer
+    assert request.params or request.form, "a question without a window fetches everything"
+    assert resource.fetch(window) == request
+
+
+# ---------------------------------------------------------------- mapping
+
+
+@pytest.mark.parametrize(("provider", "resource"), RESOURCES)
+def test_every_resource_has_recorded_replies(provider: Provider, resource: Resource) -> None:
+    assert replies(provider, resource), f"record one reply in tests/contract/{provider.id}/{resource.name}/"
+
+
+@pytest.mark.parametrize(("provider", "resource", "file"), REPLIES)
+def test_replies_become_what_was_expected_by_hand(provider: Provider, resource: Resource, file: Path) -> None:
+    expected = read(file.with_suffix("").with_suffix(".expected.json"))
+    rows = explain(provider, resource, read(file), Zones(((0, "Europe/Berlin"),)), expand=True)
+    assert len(rows) == len(expected), [row.get("metric") or row for row in rows]
+    for row, wanted in zip(rows, expected, strict=True):
+        assert {key: row.get(key) for key in wanted} == wanted
+
+
+@pytest.mark.parametrize(("provider", "resource", "file"), REPLIES)
+def test_mapping_is_pure_and_in_range(provider: Provider, resource: Resource, file: Path) -> None:
+    first, again = (list(resource.map(read(file))) for _ in range(2))
+    assert first == again
+    for document in (item for item in first if isinstance(item, Document)):
+        for series in document.series:
+            assert series.metric in resource.series, f"{series.metric} is not declared as a series of {resource.name}"
+            assert len(series.times) == len(series.values)
+        for reading in document.readings:
+            owned = resource.totals if reading.at is None else resource.spots
+            assert reading.metric in owned, f"{reading.metric} is not declared by {resource.name}"
+
+
+@pytest.mark.parametrize(("provider", "resource"), RESOURCES)
+def test_a_broken_record_is_skipped_and_the_others_kept(provider: Provider, resource: Resource) -> None:
+    """Nulls, strings and missing fields in one record never lose its neighbours or name a value."""
+    for file in replies(provider, resource):
+        reply = read(file)
+        records = reply
+        for key in filter(None, resource.records.split(".")):
+            records = records[key]
+        if not isinstance(records, list) or len(records) < 1:
+            continue
+        good = [item for item in resource.map(reply) if not isinstance(item, Skipped)]
+        records.append({})
+        after = list(resource.map(reply))
+        assert [item for item in after if not isinstance(item, Skipped)] == good
+
+
+# ---------------------------------------------------------------- tokens and errors
+
+
+@pytest.mark.parametrize(("provider", "auth"), OAUTH)
+def test_token_replies_are_understood(provider: Provider, auth: OAuth2) -> None:
+    for reply in load(provider, "tokens.json"):
+        token = auth.read_token(reply["reply"])
+        assert {key: token.get(key) for key in reply["expected"]} == reply["expected"]
+
+
+@pytest.mark.parametrize(("provider", "auth"), OAUTH)
+def test_error_replies_say_what_to_do(provider: Provider, auth: OAuth2) -> None:
+    for case in load(provider, "errors.json"):
+        with pytest.raises(TributaryError) as caught:
+            judge(provider, case["status"], case.get("headers", {}), case["body"])
+        assert type(caught.value) is getattr(shared.errors, case["error"]), case
+        if "after" in case:
+            assert caught.value.after == case["after"]  # type: ignore[attr-defined]
+
+
+# ---------------------------------------------------------------- webhooks
+
+
+def call(provider: Provider, case: dict[str, Any]) -> Call:
+    """`derived` stands for what only our hook key can make: the path and the secret of a connection."""
+    path, body, headers = case.get("path"), case["body"].encode(), dict(case.get("headers", {}))
+    now = millis(datetime.fromisoformat(case["now"]))
+    if path == "derived":
+        path = HOOKS.path(provider.id, CONNECTION)
+    for name, value in headers.items():
+        if value == "derived":
+            assert provider.webhook
+            assert isinstance(provider.webhook.proof, HmacSignature)
+            headers[name] = sign(provider.webhook.proof, HOOKS.secrets(provider.id, CONNECTION, now)[0], body)
+    return Call(headers, body, path, now)
+
+
+def event_row(event: Event | Skipped) -> dict[str, Any]:
+    if isinstance(event, Skipped):
+        return {"skipped": event.index}
+    row: dict[str, Any] = {"resources": list(event.resources), "account": event.account, "document": event.document}
+    window = event.window and [event.window.first.isoformat(), event.window.last.isoformat()]
+    return {**row, "window": window, "deleted": event.deleted, "goodbye": event.goodbye, "payload": bool(event.payload)}
+
+
+@pytest.mark.parametrize("provider", HOOKED)
+def test_webhooks_are_accepted_or_refused_as_recorded(provider: Provider) -> None:
+    recorded = load(provider, "webhooks.json")
+    outcomes = {case["outcome"] for case in recorded["cases"]}
+    assert outcomes == {"accepted", "refused"}, "record one that is good and one that is not"
+    app = App("client", recorded["client_secret"])
+    for case in recorded["cases"]:
+        if case["outcome"] == "refused":
+            with pytest.raises(InvalidSignatureError, match=case["because"]):
+                accept(provider, app, HOOKS, call(provider, case))
+        else:
+            _, events = accept(provider, app, HOOKS, call(provider, case))
+            rows = [event_row(event) for event in events]
+            assert len(rows) == len(case["events"]), case["name"]
+            for row, wanted in zip(rows, case["events"], strict=True):
+                assert {key: row.get(key) for key in wanted} == wanted, case["name"]
+
+
+@pytest.mark.parametrize("provider", SIGNED)
+def test_a_flipped_bit_a_lost_header_and_another_secret_are_refused(provider: Provider) -> None:
+    recorded = load(provider, "webhooks.json")
+    good = next(c for c in recorded["cases"] if c["outcome"] == "accepted")
+    app, proven = App("client", recorded["client_secret"]), call(provider, good)
+    flipped = bytes([proven.body[0] ^ 1]) + proven.body[1:]
+    with pytest.raises(InvalidSignatureError):
+        accept(provider, app, HOOKS, Call(proven.headers, flipped, proven.path, proven.now))
+    with pytest.raises(InvalidSignatureError):
+        accept(provider, app, HOOKS, Call({}, proven.body, proven.path, proven.now))
+    with pytest.raises(InvalidSignatureError):
+        accept(provider, App("client", "another"), Hooks(b"another"), proven)
+
+
+@pytest.mark.parametrize("provider", HOOKED)
+def test_every_topic_named_leads_somewhere(provider: Provider) -> None:
+    for case in load(provider, "webhooks.json")["cases"]:
+        for event in case.get("events", []):
+            for name in event.get("resources", []):
+                provider.resource(name)

@@ -1,0 +1,243 @@
+"""The whole backend in one process: the real handlers behind a small gateway, moto for AWS, the sandbox for vendors."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
+from threading import RLock, Thread
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import boto3
+import httpx
+
+from shared import aws, fetching, secret, settings, signed, sync, vault, vendor
+
+ROUTES = [
+    ("POST", r"/v1/connect/(?P<provider>[^/]+)", "connect", True),
+    ("GET", r"/v1/connect/(?P<provider>[^/]+)", "connect", False),
+    ("GET", r"/v1/callback/(?P<provider>[^/]+)", "callback", False),
+    ("ANY", r"/v1/webhooks/(?P<provider>[^/]+)(/(?P<key>[^/]+))?", "webhook", False),
+    ("POST", r"/v1/sync", "sync", True),
+    ("POST", r"/v1/uploads", "upload", True),
+    ("GET", r"/v1/openapi.json", "api", False),
+    ("GET", r"/v1/.*", "api", True),
+]
+CONTEXT = SimpleNamespace(
+    aws_request_id="r", function_name="f", memory_limit_in_mb=512, invoked_function_arn="arn:aws:lambda:::f"
+)
+
+
+def invoke(name: str, event: dict[str, Any]) -> Any:
+    return import_module(f"functions.{name}.handler").handler(event, CONTEXT)
+
+
+class Gateway(BaseHTTPRequestHandler):
+    """API Gateway's side: a request becomes a payload-2.0 event; `Bearer <sub>[ scope…]` becomes verified claims."""
+
+    lock = RLock()
+
+    def do_GET(self) -> None:
+        status, headers, body = self.routed()
+        self.send_response(status)
+        for header, value in {**headers, "content-length": str(len(body))}.items():
+            self.send_header(header, value)
+        self.end_headers()
+        self.wfile.write(body if self.command != "HEAD" else b"")
+
+    do_POST = do_HEAD = do_GET
+
+    def routed(self) -> tuple[int, dict[str, str], bytes]:
+        url = urlsplit(self.path)
+        for method, pattern, name, private in ROUTES:
+            match = re.fullmatch(pattern, url.path)
+            if match and method in ("ANY", self.command):
+                token = self.headers.get("authorization", "").removeprefix("Bearer ")
+                if private and not token:
+                    return 401, {}, b'{"message":"Unauthorized"}'
+                reply = invoke(name, self.event(url.path, url.query, match, token))
+                return reply["statusCode"], reply.get("headers", {}), (reply.get("body") or "").encode()
+        return 404, {}, b""
+
+    def event(self, path: str, query: str, match: re.Match[str], token: str) -> dict[str, Any]:
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        text = headers.get("content-type", "").startswith(("application/json", "text/"))
+        subject, _, scope = token.partition(" ")
+        return {
+            "version": "2.0",
+            "routeKey": f"{self.command} {path}",
+            "rawPath": path,
+            "rawQueryString": query,
+            "headers": headers,
+            "queryStringParameters": dict(parse_qsl(query)) or None,
+            "pathParameters": {k: v for k, v in match.groupdict().items() if v},
+            "requestContext": {
+                "requestId": "test-request",
+                "stage": "$default",
+                "http": {"method": self.command, "path": path},
+                "authorizer": {"jwt": {"claims": {"sub": subject, "scope": scope}}} if token else {},
+            },
+            "body": body.decode() if text else base64.b64encode(body).decode(),
+            "isBase64Encoded": not text,
+        }
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet: tests read replies, not logs."""
+
+
+def serve() -> tuple[ThreadingHTTPServer, str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
+    Thread(target=server.serve_forever, daemon=True).start()
+    return server, f"http://127.0.0.1:{server.server_address[1]}"
+
+
+TABLES: dict[str, dict[str, Any]] = {
+    "Data": {},
+    "Control": {
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": "ring",
+                "KeySchema": [
+                    {"AttributeName": "ring", "KeyType": "HASH"},
+                    {"AttributeName": "pk", "KeyType": "RANGE"},
+                ],
+                "Projection": {
+                    "ProjectionType": "INCLUDE",
+                    "NonKeyAttributes": ["user", "provider", "zone", "wake", "resources"],
+                },
+            }
+        ]
+    },
+}
+
+
+def make_resources(endpoint: str, apps: dict[str, Any]) -> dict[str, str]:
+    """What the stack would make; returns the functions' environment."""
+
+    def client(name: str) -> Any:
+        return boto3.client(name, endpoint_url=endpoint)
+
+    for name, more in TABLES.items():
+        keys = ["pk", "sk", *(["ring"] if more else [])]
+        client("dynamodb").create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            **more,
+        )
+    client("s3").create_bucket(Bucket="raw")
+    key = client("kms").create_key()["KeyMetadata"]["Arn"]
+    secret = {"providers": apps, "hook_key": "test-hook-key"}
+    arn = client("secretsmanager").create_secret(Name="app", SecretString=json.dumps(secret))["ARN"]
+    queues = {
+        f"{name.upper()}_QUEUE": client("sqs").create_queue(QueueName=name)["QueueUrl"]
+        for name in ("fresh", "bulk", "changes")
+    }
+    return {
+        "DATA_TABLE": "Data",
+        "CONTROL_TABLE": "Control",
+        "RAW_BUCKET": "raw",
+        "VAULT_KEY": key,
+        "APP_SECRET": arn,
+        **queues,
+    }
+
+
+@dataclass
+class System:
+    """Hands on the running backend."""
+
+    url: str
+    sandbox: httpx.Client
+    env: dict[str, str]
+    endpoint: str
+    failures: list[str] = field(default_factory=list)
+
+    def api(self, user: str = "ada") -> httpx.Client:
+        return httpx.Client(base_url=self.url, headers={"authorization": f"Bearer {user}"}, timeout=30)
+
+    def aws(self, name: str) -> Any:
+        return boto3.client(name, endpoint_url=self.endpoint)
+
+    def messages(self, queue: str) -> list[dict[str, Any]]:
+        """Takes what is visible in a queue."""
+        sqs, url, found = self.aws("sqs"), self.env[f"{queue.upper()}_QUEUE"], []
+        while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            found += batch
+            for message in batch:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    def deliver(self, queue: str, messages: list[dict[str, Any]]) -> list[str]:
+        """One worker invocation; returns the ids given back."""
+        records = [
+            {
+                "messageId": m["MessageId"],
+                "body": m["Body"],
+                "eventSourceARN": f"arn:aws:sqs:us-east-1:1:{queue}",
+                "attributes": {},
+            }
+            for m in messages
+        ]
+        reply = invoke("worker", {"Records": records})
+        return [failure["itemIdentifier"] for failure in reply["batchItemFailures"]]
+
+    def work(self, queues: tuple[str, ...] = ("fresh", "bulk")) -> int:
+        """Runs the workers until the queues are empty."""
+        done = 0
+        while batches := [(q, found) for q in queues if (found := self.messages(q))]:
+            for queue, messages in batches:
+                for start in range(0, len(messages), 10):
+                    self.failures += self.deliver(queue, messages[start : start + 10])
+                done += len(messages)
+        return done
+
+    def connect(
+        self, provider: str, user: str = "ada", person: str = "ada", timezone: str = "Europe/Berlin"
+    ) -> dict[str, Any]:
+        """Through the consent page; returns what the callback says."""
+        with self.api(user) as api:
+            started = api.post(f"/v1/connect/{provider}", json={"timezone": timezone})
+            assert started.status_code == 200, started.text
+            consent = self.sandbox.post(started.json()["authorize_url"], data={"person": person, "decision": "allow"})
+            back = api.get(consent.headers["location"], headers={"accept": "application/json"})
+            assert back.status_code == 200, back.text
+            told: dict[str, Any] = back.json()
+            return told
+
+    def items(self, table: str = "Data") -> dict[tuple[str, str], dict[str, Any]]:
+        pages = self.aws("dynamodb").get_paginator("scan").paginate(TableName=table)
+        return {(i["pk"]["S"], i["sk"]["S"]): i for page in pages for i in page["Items"]}
+
+    def days(self, first: str, last: str, user: str = "ada") -> dict[str, Any]:
+        with self.api(user) as api:
+            reply = api.get("/v1/days", params={"from": first, "to": last, "fresh": "true"})
+            assert reply.status_code == 200, reply.text
+            return {day["day"]: day for day in reply.json()["days"]}
+
+
+def forget() -> None:
+    """Ends what our code keeps for the life of a process: a new one would start without it."""
+    for client in (aws.dynamodb, aws.s3, aws.kms, vendor.client):
+        if client.cache_info().currsize:
+            client().close()
+    for service in ("sqs", "secretsmanager"):
+        if "AWS_ENDPOINT_URL" in os.environ:
+            signed._connection(service).close()
+    for pool in (fetching.pool, sync.openers):
+        if pool.cache_info().currsize:
+            pool().shutdown()
+    for kept in (aws._session, aws.dynamodb, aws.s3, aws.kms, vendor.client, fetching.pool, sync.openers):
+        kept.cache_clear()
+    settings.settings.cache_clear()
+    signed._connection.cache_clear()
+    secret._read = None
+    vault._kept.clear()

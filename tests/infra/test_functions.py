@@ -1,0 +1,202 @@
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk.assertions import Annotations, Match, Template
+
+from infra.function import code, dependencies
+
+ROOT = Path(__file__).parents[2]
+PLAN = {
+    "connect": (256, 10),
+    "callback": (512, 30),
+    "webhook": (256, 10),
+    "upload": (512, 30),
+    "sync": (256, 10),
+    "api": (512, 15),
+    "poll": (256, 60),
+    "worker": (512, 60),
+    "worker-bulk": (512, 60),
+}
+
+
+@pytest.fixture(scope="module")
+def functions(default: Template) -> dict[str, dict[str, Any]]:
+    made = (each["Properties"] for each in default.find_resources("AWS::Lambda::Function").values())
+    return {each["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]: each for each in made}
+
+
+@pytest.fixture(scope="module")
+def permissions(default: Template, functions: dict[str, dict[str, Any]]) -> dict[str, set[tuple[str, str]]]:
+    """What each function may do: (action, resource), the resource by the name it has in the stack."""
+    roles = default.find_resources("AWS::IAM::Role")
+    return {name: set(allowed(roles[role(each)]["Properties"])) for name, each in functions.items()}
+
+
+def role(function: dict[str, Any]) -> str:
+    id: str = function["Role"]["Fn::GetAtt"][0]
+    return id
+
+
+def allowed(role: dict[str, Any]) -> list[tuple[str, str]]:
+    statements = [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
+    assert {each["Effect"] for each in statements} == {"Allow"}
+    return [
+        (action, resource(each["Resource"]))
+        for each in statements
+        for action in ([each["Action"]] if isinstance(each["Action"], str) else each["Action"])
+    ]
+
+
+def resource(arn: Any) -> str:
+    if "Ref" in arn:
+        return str(arn["Ref"])
+    if "Fn::GetAtt" in arn:
+        return str(arn["Fn::GetAtt"][0])
+    return "".join(part if isinstance(part, str) else resource(part) for part in arn["Fn::Join"][1])
+
+
+def test_each_function_is_a_folder(functions: dict[str, dict[str, Any]]) -> None:
+    assert {name: (each["MemorySize"], each["Timeout"]) for name, each in functions.items()} == PLAN
+    for name, each in functions.items():
+        assert each["Handler"] == f"functions.{name.partition('-')[0]}.handler.handler"
+        assert each["Runtime"] == "python3.13"
+        assert each["Architectures"] == ["arm64"]
+
+
+def test_every_folder_is_deployed(functions: dict[str, dict[str, Any]]) -> None:
+    folders = {path.parent.name for path in (ROOT / "functions").glob("*/handler.py")}
+    assert folders == {each["Handler"].split(".")[1] for each in functions.values()}
+
+
+def test_each_function_has_its_own_role_log_group_and_alarm(
+    default: Template, functions: dict[str, dict[str, Any]]
+) -> None:
+    assert len({role(each) for each in functions.values()}) == len(functions)
+    roles = default.find_resources("AWS::IAM::Role")
+    assert all("ManagedPolicyArns" not in roles[role(each)]["Properties"] for each in functions.values())
+
+    groups = default.find_resources("AWS::Logs::LogGroup")
+    used = {each["LoggingConfig"]["LogGroup"]["Ref"] for each in functions.values()}
+    assert len(used) == len(functions)
+    for id in used:
+        assert groups[id]["Properties"]["RetentionInDays"] == 90
+        assert "KmsKeyId" in groups[id]["Properties"]
+
+    alarms = [each["Properties"] for each in default.find_resources("AWS::CloudWatch::Alarm").values()]
+    watched = {each["Dimensions"][0]["Value"]["Ref"] for each in alarms if each["MetricName"] == "Errors"}
+    assert watched == set(default.find_resources("AWS::Lambda::Function"))
+
+
+def test_every_function_knows_where_things_are(functions: dict[str, dict[str, Any]]) -> None:
+    names = "DATA_TABLE CONTROL_TABLE RAW_BUCKET VAULT_KEY APP_SECRET FRESH_QUEUE BULK_QUEUE CHANGES_QUEUE"
+    rest = {"PUBLIC_URL", "RETURN_ORIGINS", "LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
+    for each in functions.values():
+        assert set(each["Environment"]["Variables"]) == {*names.split(), *rest}
+
+
+def test_no_action_and_no_resource_is_a_wildcard(default: Template) -> None:
+    default.resource_count_is("AWS::IAM::Policy", 0)
+    for each in default.find_resources("AWS::IAM::Role").values():
+        for action, target in allowed(each["Properties"]):
+            assert "*" not in action
+            assert "*" not in target or target.endswith(("/raw/*", "/inbox/*"))
+
+
+def may(permissions: dict[str, set[tuple[str, str]]], action: str, *parts: str) -> set[str]:
+    """Which functions may do `action` on a resource named with all of `parts`."""
+    return {
+        name
+        for name, pairs in permissions.items()
+        if any(act == action and all(part in target for part in parts) for act, target in pairs)
+    }
+
+
+@pytest.mark.parametrize(
+    ("action", "parts", "who"),
+    [
+        ("sqs:ReceiveMessage", ("Fresh",), "worker"),
+        ("sqs:ReceiveMessage", ("Bulk",), "worker-bulk"),
+        ("sqs:ReceiveMessage", ("Dead",), ""),
+        ("sqs:SendMessage", ("Fresh",), "callback webhook upload sync poll worker worker-bulk"),
+        ("sqs:SendMessage", ("Bulk",), "callback sync worker worker-bulk"),
+        ("sqs:SendMessage", ("Changes",), "worker worker-bulk"),
+        ("s3:GetObject", ("raw/*",), "worker worker-bulk"),
+        ("s3:PutObject", ("raw/*",), "worker worker-bulk"),
+        ("s3:PutObject", ("inbox/*",), "webhook upload worker worker-bulk"),
+        ("s3:GetObject", ("inbox/*",), "worker worker-bulk"),
+        ("s3:DeleteObject", ("inbox/*",), "worker worker-bulk"),
+        ("s3:DeleteObject", ("raw/*",), ""),
+        ("s3:ListBucket", ("Raw",), "worker worker-bulk"),
+        ("dynamodb:Query", ("Control", "/index/ring"), "poll worker worker-bulk"),
+        ("dynamodb:GetItem", ("Data",), "callback upload api worker worker-bulk"),
+        ("dynamodb:PutItem", ("Data",), "callback upload worker worker-bulk"),
+        ("dynamodb:DeleteItem", ("Data",), "worker worker-bulk"),
+        ("dynamodb:PutItem", ("Control",), "connect callback webhook upload sync poll worker worker-bulk"),
+        ("dynamodb:DeleteItem", ("Control",), "connect callback upload worker worker-bulk"),
+        ("dynamodb:ConditionCheckItem", ("Control",), "callback worker worker-bulk"),
+        ("secretsmanager:GetSecretValue", ("App",), "connect callback webhook upload sync poll worker worker-bulk"),
+        ("kms:GenerateDataKey", ("Key",), "connect callback webhook upload sync poll worker worker-bulk"),
+        ("kms:Decrypt", ("Key",), " ".join(PLAN)),
+        ("dynamodb:Scan", (), ""),
+    ],
+)
+def test_who_may_do_what(
+    permissions: dict[str, set[tuple[str, str]]], action: str, parts: tuple[str, ...], who: str
+) -> None:
+    assert may(permissions, action, *parts) == set(who.split())
+
+
+def test_workers_are_fed_in_batches_that_may_fail_in_part(default: Template) -> None:
+    fed = [each["Properties"] for each in default.find_resources("AWS::Lambda::EventSourceMapping").values()]
+    assert sorted(each["BatchSize"] for each in fed) == [10, 25]
+    for each in fed:
+        assert each["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert each["MaximumBatchingWindowInSeconds"] == 1
+        # It would keep five pollers awake on an idle queue.
+        assert "ScalingConfig" not in each
+
+
+def test_the_poll_ticks_every_minute_and_is_never_retried(default: Template) -> None:
+    default.has_resource_properties(
+        "AWS::Events::Rule",
+        {
+            "ScheduleExpression": "rate(1 minute)",
+            "Targets": [
+                Match.object_like({"RetryPolicy": {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}})
+            ],
+        },
+    )
+    default.has_resource_properties(
+        "AWS::Lambda::EventInvokeConfig", {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
+    )
+
+
+def test_the_code_is_functions_shared_and_the_api_description(tmp_path: Path) -> None:
+    wanted = {"functions/api/handler.py", "shared/model.py", "shared/providers/a/spec.py", "docs/openapi.json"}
+    unwanted = ("docs/runbook.md", "shared/__pycache__/model.pyc", "shared/providers/a/__pycache__/spec.pyc")
+    elsewhere = ("app.py", "tests/test_model.py", ".venv/shared/x.py", "build/layer/python/x.py", ".git/config")
+    for path in (*wanted, *unwanted, *elsewhere):
+        (tmp_path / "root" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "root" / path).touch()
+    app = cdk.App(outdir=str(tmp_path / "out"))
+    code(tmp_path / "root").bind(cdk.Stack(app, "Stack"))
+    (staged,) = (tmp_path / "out").glob("asset.*")
+    assert {str(path.relative_to(staged)) for path in staged.rglob("*") if path.is_file()} == wanted
+
+
+def test_dependencies_are_one_layer(tmp_path: Path) -> None:
+    (tmp_path / "python").mkdir()
+    (tmp_path / "python" / "something.py").touch()
+    stack = cdk.Stack()
+    assert len(dependencies(stack, tmp_path)) == 1
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::Lambda::LayerVersion", {"CompatibleArchitectures": ["arm64"], "CompatibleRuntimes": ["python3.13"]}
+    )
+
+
+def test_missing_dependencies_are_a_warning(tmp_path: Path) -> None:
+    stack = cdk.Stack()
+    assert dependencies(stack, tmp_path / "absent") == []
+    Annotations.from_stack(stack).has_warning("*", Match.string_like_regexp("run `make build` before deploying"))

@@ -1,0 +1,89 @@
+"""Laws of the packed section: nothing is lost, equal content has equal bytes, dates are not content."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.model import Document, Episode, Reading, Series
+from shared.packing import pack, unpack
+
+instants = st.integers(0, 4_000_000_000_000)
+milli = st.integers(-(10**9), 10**9).map(lambda n: n // 1000 if n % 1000 == 0 else n / 1000)
+
+
+@st.composite
+def columns(draw: st.DrawFn) -> Series:
+    times = sorted(draw(st.sets(instants, max_size=30)))
+    values = draw(st.lists(st.one_of(st.integers(0, 300), milli), min_size=len(times), max_size=len(times)))
+    as_of = draw(st.one_of(st.just([]), st.lists(instants, min_size=len(times), max_size=len(times))))
+    return Series("heart_rate", times, values, draw(st.sampled_from(["", "mmol/L"])), as_of)
+
+
+readings = st.builds(Reading, st.just("steps"), milli, st.one_of(st.none(), instants), st.just(""))
+episodes = st.builds(
+    Episode,
+    st.just("sleep"),
+    instants,
+    instants,
+    stages=st.lists(st.tuples(instants, instants, st.just("rem"))).map(tuple),
+    readings=st.lists(readings, max_size=2).map(tuple),
+    series=st.lists(columns().map(lambda s: replace(s, as_of=())), max_size=2).map(tuple),
+)
+documents = st.builds(
+    Document,
+    st.text(max_size=5),
+    st.just("2026-11-20"),
+    st.one_of(st.none(), st.integers(-720, 840)),
+    st.one_of(st.none(), instants),
+    st.lists(readings, max_size=3).map(tuple),
+    st.lists(columns(), max_size=2).map(tuple),
+    st.one_of(st.none(), episodes),
+)
+
+
+def plain(document: Document) -> Document:
+    """With columns as lists, so that two spellings of one sequence compare equal."""
+    series = tuple(replace(s, times=[*s.times], values=[*s.values], as_of=[*s.as_of]) for s in document.series)
+    return replace(document, series=series)
+
+
+@given(st.lists(documents, max_size=4, unique_by=lambda d: d.id))
+def test_what_goes_in_comes_out(given: list[Document]) -> None:
+    packed, _ = pack(given)
+    assert [plain(d) for d in unpack(packed, "2026-11-20")] == [plain(d) for d in sorted(given, key=lambda d: d.id)]
+
+
+@given(st.lists(documents, max_size=4, unique_by=lambda d: d.id), instants)
+def test_the_hash_is_of_the_content_only(given: list[Document], later: int) -> None:
+    again = [replace(d, as_of=later) for d in reversed(given)]
+    assert pack(given)[1] == pack(again)[1]
+
+
+def test_a_whole_number_has_one_spelling() -> None:
+    spelled = [Document(series=(Series("heart_rate", [1, 2, 3], values),)) for values in ([60, 61, 61], [60.0, 61, 61])]
+    assert pack([spelled[0]]) == pack([spelled[1]])
+
+
+def test_a_different_value_is_a_different_hash() -> None:
+    first, second = (pack([Document(readings=(Reading("steps", n),))])[1] for n in (1, 2))
+    assert first != second
+
+
+def test_times_out_of_order_and_twice_are_put_right() -> None:
+    packed, _ = pack([Document(series=(Series("glucose", [30, 10, 30], [1, 2, 3]),))])
+    [series] = unpack(packed, "2026-11-20")[0].series
+    assert (list(series.times), list(series.values)) == ([10, 30], [2, 3])
+
+
+def test_a_day_of_dense_heart_rate_is_under_a_byte_and_a_half_a_sample() -> None:
+    values = [60 + (i * 7919 % 13) - (i * 104729 % 7) for i in range(5760)]
+    packed, _ = pack([Document(series=(Series("heart_rate", [i * 15_000 for i in range(5760)], values),))])
+    assert len(packed) / 5760 < 1.5
+
+
+def test_a_newer_format_is_refused() -> None:
+    packed, _ = pack([])
+    with pytest.raises(ValueError, match="version 9"):
+        unpack(bytes([9]) + packed[1:], "2026-11-20")
