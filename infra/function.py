@@ -74,7 +74,7 @@ def code(root: Path = ROOT) -> lambda_.Code:
     return lambda_.Code.from_asset(str(root), exclude=["*", *keep, "**/__pycache__"], ignore_mode=IgnoreMode.DOCKER)
 
 
-def dependencies(stack: Stack, folder: Path = ROOT / "build" / "layer") -> list[lambda_.ILayerVersion]:
+def dependencies(stack: Stack, folder: Path) -> list[lambda_.ILayerVersion]:
     """What `make build` put into `folder`. The local AWS runs functions on our own Python and needs none."""
     if not folder.is_dir():
         advice = "Dependencies are not built: run `make build` before deploying to AWS."

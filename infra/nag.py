@@ -47,7 +47,7 @@ def _functions(stack: "Tributary") -> Iterator[Departure]:
 
 def _limit(name: str) -> str:
     if name in WORKERS:
-        return "Bounded by each provider's call budget; reserved concurrency would burn receives on throttled batches"
+        return "Bounded by what its queue holds; reserved concurrency would burn the receives of throttled batches"
     if name == "poll":
         return "One scheduled event a minute is all that invokes it"
     return "Bounded by the API stage's throttle of 500 requests a second"
@@ -86,7 +86,7 @@ def _routes(stack: "Tributary") -> Iterator[Departure]:
 
 def _storage(stack: "Tributary") -> Iterator[Departure]:
     store = stack.store
-    rotation = "Providers issue these credentials and rotate them on their own consoles: see docs/runbook.md"
+    rotation = "Providers issue these credentials and rotate them on their own consoles: see docs/operations.md"
     yield store.secret, "AwsSolutions-SMG4", rotation
     yield store.secret, "HIPAA.Security-SecretsManagerRotationEnabled", rotation
     for table in (store.data, store.control):

@@ -31,7 +31,9 @@ class Queue(sqs.Queue):
             visibility_timeout=Duration.seconds(visibility_s),
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead, max_receive_count=5),
         )
-        alarm(self, "DeadLetters", self.dead_letters(), 1, f"Messages of {id} failed five times: see docs/runbook.md")
+        alarm(
+            self, "DeadLetters", self.dead_letters(), 1, f"Messages of {id} failed five times: see docs/operations.md"
+        )
 
     def dead_letters(self) -> cloudwatch.Metric:
         return self.dead.metric_approximate_number_of_messages_visible(period=Duration.minutes(1), statistic="Maximum")
@@ -42,6 +44,11 @@ class Queue(sqs.Queue):
     @property
     def send(self) -> Grant:
         return Grant("sqs", ("SendMessage",), self.queue_arn)
+
+    @property
+    def sort_dead(self) -> Grant:
+        """To look through the dead letters and take out those of people who are gone."""
+        return Grant("sqs", ("ReceiveMessage", "DeleteMessage"), self.dead.queue_arn)
 
     @property
     def consume(self) -> Grant:

@@ -48,6 +48,8 @@ class Settings:
     tags: Mapping[str, str]
     worker_timeout_s: int
     alarm_topic_arn: str
+    layer: str
+    """The folder of the functions' dependencies, built for Lambda; empty where Lambda is this machine."""
 
     @classmethod
     def from_context(cls, node: Node) -> "Settings":

@@ -8,7 +8,7 @@ from constructs import Construct
 from infra import alarm, nag
 from infra.api import Api
 from infra.dashboard import dashboard
-from infra.function import Function, code, dependencies
+from infra.function import ROOT, Function, code, dependencies
 from infra.grant import Grant
 from infra.queue import Queue
 from infra.settings import Settings
@@ -23,9 +23,9 @@ WRITE = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionChec
 
 class Tributary(Stack):
     """
-    connect  callback             webhook  upload  sync  poll        api
-       └────────┴──────────┐         └───────┴──────┴─────┘           │ reads
-               connections, tokens           one small job            │
+    connect  callback  disconnect  erase     webhook  upload  sync  poll        api
+       └────────┴───────────┴───────┴──┐         └───────┴──────┴─────┘           │ reads
+                         connections, tokens             one small job            │
                                                  │                    │
                         fresh (+DLQ) ── worker ──┴── bulk (+DLQ) ── worker-bulk
                                                  │
@@ -70,17 +70,20 @@ class Tributary(Stack):
             store.list_raw,
         )
         plan: dict[str, tuple[int, int, tuple[Grant, ...]]] = {
-            "connect": (256, 10, (*own, control(*EDIT))),
+            "connect": (256, 10, (*own, control(*EDIT), data("GetItem", "UpdateItem"))),
             "callback": (512, 30, (*own, control(*EDIT, "ConditionCheckItem"), data(*MERGE), *either)),
             "webhook": (256, 10, (*own, control("GetItem", "PutItem"), drop, fresh.send)),
             "upload": (512, 30, (*own, control(*EDIT), data(*MERGE), drop, fresh.send)),
-            "sync": (256, 10, (*own, control(*MERGE), *either)),
+            "sync": (256, 10, (*own, control(*MERGE), data("GetItem"), *either)),
             "api": (512, 15, (store.key_may("Decrypt"), control(*READ), data(*READ))),
             "poll": (256, 60, (*own, control(*MERGE), store.read_ring, fresh.send)),
-            "worker": (512, self.settings.worker_timeout_s, (*work, fresh.consume)),
+            "disconnect": (256, 10, (*own, control(*EDIT), fresh.send)),
+            "erase": (256, 10, (*own, control(*MERGE), fresh.send)),
+            "worker": (512, self.settings.worker_timeout_s, (*work, fresh.consume, fresh.sort_dead, bulk.sort_dead)),
             "worker-bulk": (512, self.settings.worker_timeout_s, (*work, bulk.consume)),
         }
-        environment, source, layers = self._environment(), code(), dependencies(self)
+        environment, source = self._environment(), code()
+        layers = dependencies(self, ROOT / self.settings.layer) if self.settings.layer else []
         return {
             name: Function(
                 self,
@@ -109,6 +112,9 @@ class Tributary(Stack):
             "CHANGES_QUEUE": self.changes.queue_url,
             "PUBLIC_URL": self.api.public_url,
             "RETURN_ORIGINS": ",".join(self.settings.origins),
+            "DEAD_LETTER_QUEUES": f"{self.fresh.dead.queue_url},{self.bulk.dead.queue_url}",
+            "LONGEST_JOB_S": str(self.settings.worker_timeout_s + 60),
+            "BACKUP_DAYS": str(self.settings.backup_days),
         }
 
     def _feed_workers(self) -> None:

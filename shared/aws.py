@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from threading import RLock
 from typing import TYPE_CHECKING
 
 import boto3
@@ -18,6 +19,10 @@ CONFIG = Config(
 )
 
 
+# Making a client is not thread-safe; using one is.
+_making = RLock()
+
+
 @cache
 def _session() -> boto3.session.Session:
     return boto3.session.Session()
@@ -25,14 +30,17 @@ def _session() -> boto3.session.Session:
 
 @cache
 def dynamodb() -> DynamoDBClient:
-    return _session().client("dynamodb", config=CONFIG)
+    with _making:
+        return _session().client("dynamodb", config=CONFIG)
 
 
 @cache
 def s3() -> S3Client:
-    return _session().client("s3", config=CONFIG)
+    with _making:
+        return _session().client("s3", config=CONFIG)
 
 
 @cache
 def kms() -> KMSClient:
-    return _session().client("kms", config=CONFIG)
+    with _making:
+        return _session().client("kms", config=CONFIG)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from zlib import crc32
 
@@ -26,7 +26,7 @@ from shared.vault import Owner
 
 RING_MINUTES = 30
 SHARDS = 1
-State = Literal["pending", "active", "reconnect"]
+State = Literal["pending", "active", "reconnect", "disconnected"]
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,12 @@ def granted(provider: Provider, scopes: Iterable[str]) -> tuple[str, ...]:
     return tuple(r.name for r in provider.resources if not have or not r.scopes or have & set(r.scopes))
 
 
-def establish(user: str, provider: Provider, account: str, scopes: Iterable[str], zone: str) -> Connection:
+def establish(
+    user: str, provider: Provider, account: str, scopes: Iterable[str], zone: str, switch: bool = False
+) -> Connection:
     """The person's connection at this provider, made or found again, ready for its tokens.
 
-    Raises ConflictError where the person is already connected as somebody else at the vendor.
+    Raises ConflictError where the person is connected as somebody else at the vendor and did not confirm the `switch`.
     """
     have = tuple(sorted(scopes))
     pointer = control.get(f"U#{user}", f"C#{provider.id}")
@@ -105,8 +107,21 @@ def establish(user: str, provider: Provider, account: str, scopes: Iterable[str]
     if found is None:
         raise ConflictError(f"the {provider.name} connection is being removed; try again in a minute")
     if found.account and account and found.account != account:
-        raise ConflictError(f"already connected to another {provider.name} account; disconnect it first")
-    return found
+        if not switch:
+            raise ConflictError(
+                f"that is another {provider.name} account; confirm with switch_account", "switch_account"
+            )
+        control.take(f"X#{provider.id}#{found.account}", found.id)
+    return _granted_again(found, provider, account or found.account, have)
+
+
+def _granted_again(found: Connection, provider: Provider, account: str, scopes: tuple[str, ...]) -> Connection:
+    """The same connection and its data, with what the person granted this time."""
+    if account and account != found.account:
+        control.put({"pk": f"X#{provider.id}#{account}", "sk": found.id, "user": found.user})
+    resources = granted(provider, scopes)
+    change(found.id, account=account, **{"scopes": set(scopes)} if scopes else {}, resources=set(resources))
+    return replace(found, account=account, scopes=scopes, resources=resources)
 
 
 def _create(user: str, provider: Provider, account: str, scopes: tuple[str, ...], zone: str) -> Connection:
@@ -123,7 +138,7 @@ def _create(user: str, provider: Provider, account: str, scopes: tuple[str, ...]
         resources=granted(provider, scopes),
         zone=zone,
     )
-    items = [_item(provider, made), {"pk": f"U#{user}", "sk": f"C#{provider.id}", "id": made.id}]
+    items = [_item(made), {"pk": f"U#{user}", "sk": f"C#{provider.id}", "id": made.id}]
     if account:
         items.append({"pk": f"X#{provider.id}#{account}", "sk": made.id, "user": user})
     writes: Any = [
@@ -145,7 +160,7 @@ def _create(user: str, provider: Provider, account: str, scopes: tuple[str, ...]
     return made
 
 
-def _item(provider: Provider, made: Connection) -> Item:
+def _item(made: Connection) -> Item:
     item: Item = {
         "pk": f"C#{made.id}",
         "sk": "C",
@@ -155,8 +170,6 @@ def _item(provider: Provider, made: Connection) -> Item:
     for name in ("scopes", "resources"):
         if getattr(made, name):
             item[name] = set(getattr(made, name))
-    if isinstance(provider.auth, OAuth2) and provider.timer_polling:
-        item["ring"] = segment(made.id)
     return item
 
 
@@ -172,6 +185,46 @@ def change(connection_id: str, **values: Any) -> bool:
     sets = ", ".join(f"#{n} = :v{n}" for n in range(len(values)))
     given = {f"v{n}": value for n, value in enumerate(values.values())}
     return control.update(f"C#{connection_id}", "C", f"SET {sets}", given, "attribute_exists(pk)", names)
+
+
+def close(held: Connection) -> bool:
+    """The person wants no more of it: from now on nothing is fetched. The tokens stay until the vendor is told."""
+    given = {"state": "disconnected", "cause": "disconnected_by_user", "now": now_ms()}
+    return control.update(
+        f"C#{held.id}",
+        "C",
+        "SET #state = :state, cause = :cause, since = :now REMOVE ring",
+        given,
+        "attribute_exists(pk)",
+        {"#state": "state"},
+    )
+
+
+def forget_tokens(held: Connection) -> None:
+    """If they are still the ones seen: a person who connects again meanwhile keeps the new ones."""
+    control.update(f"C#{held.id}", "C", "REMOVE sealed, token_expires", {"seen": held.generation}, "generation = :seen")
+
+
+def delete(held: Connection) -> None:
+    """The connection and its salt first: what was sealed for it no longer opens, wherever a copy lies."""
+    control.take(f"C#{held.id}", "C")
+    control.take(f"U#{held.user}", f"C#{held.provider}")
+    if held.account:
+        control.take(f"X#{held.provider}#{held.account}", held.id)
+
+
+def suspend(connection_id: str, cause: str, generation: int | None = None) -> bool:
+    """The person must consent again: no more polls, no more tokens. With a `generation`, only if it is still that."""
+    condition = "attribute_exists(pk)" if generation is None else "generation = :seen"
+    given = {"state": "reconnect", "cause": cause, "now": now_ms(), "seen": generation}
+    return control.update(
+        f"C#{connection_id}",
+        "C",
+        "SET #state = :state, cause = :cause, since = :now REMOVE ring",
+        {name: value for name, value in given.items() if value is not None},
+        condition,
+        {"#state": "state"},
+    )
 
 
 def move_cursor(connection_id: str, resource: str, first: str, last: str) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shared import connections, control, jobs, sections
+from shared import connections, consents, control, jobs, sections
 from shared.commit import Change, commit, publish
-from shared.jobs import Job, now_ms
+from shared.jobs import Job
 from shared.knowledge import News
 from shared.log import logger
 from shared.progress import finish
 from shared.providers.registry import provider
+from shared.secret import apps
 from shared.settings import settings
 from shared.writing import announce
 
@@ -41,7 +42,10 @@ def forget(job: Job) -> None:
 
 def goodbye(job: Job) -> None:
     """The person ended the grant at the vendor."""
-    connections.change(job.connection, state="reconnect", cause="revoked_at_vendor", since=now_ms())
+    held = connections.load(job.connection)
+    if held and held.state == "active":
+        consents.record(apps().hooks.key, held.user, "withdrawn", held.provider, cause="revoked_at_vendor")
+        connections.suspend(held.id, "revoked_at_vendor")
 
 
 def aggregate(job: Job) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
@@ -15,6 +15,7 @@ from shared.commit import Change, differs
 from shared.errors import ProviderChangedError, ReconnectError, RetryLaterError, TokenRejectedError, TributaryError
 from shared.filing import file
 from shared.jobs import now_ms
+from shared.knowledge import News
 from shared.model import Document
 from shared.payloads import disclose
 from shared.providers import Request, one_page
@@ -94,8 +95,18 @@ def compare(visit: Visit, question: Question) -> None:
     question.filed = file(visit.answer(question))
     if question.window is None:
         question.filed.changes[:] = [unburied(visit, question, change) for change in question.filed.changes]
+        question.filed.changes.extend(departed(visit, question, question.filed.deletions))
     stored = sections.read(change.key for change in question.filed.changes)
     question.changed = any(differs(stored[c.key], c, visit.job.id) for c in question.filed.changes)
+
+
+def departed(visit: Visit, question: Question, ids: list[str]) -> Iterator[Change]:
+    """A document asked for by its id may turn out to be none any more, wherever it was."""
+    for id_ in ids:
+        key = sections.holding(visit.connection.user, visit.provider.id, question.resource.name, id_)
+        if key:
+            news = News(question.as_of, deleted=frozenset({id_}))
+            yield Change(key, news, visit.provider.kind, version=question.resource.version)
 
 
 def unburied(visit: Visit, question: Question, change: Change) -> Change:

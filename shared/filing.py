@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -67,39 +67,48 @@ def file(answer: Answer) -> Filed:
         raise ProviderChangedError(
             f"{answer.provider.name} {answer.resource.name}: no record could be read ({skipped[0].reason})"
         )
-    return Filed(list(changes(answer, days)), deletions, skipped)
+    return Filed(list(changes(answer, days, frozenset(deletions))), deletions, skipped)
 
 
-def changes(answer: Answer, days: dict[str, list[Document]]) -> Iterator[Change]:
-    """One per day the answer speaks of; for the days just outside, that what moved away from them is gone."""
+def changes(answer: Answer, days: Mapping[str, list[Document]], deleted: frozenset[str]) -> Iterator[Change]:
+    """One per day the answer speaks of, and one per day that something may have left for its neighbour."""
     owned = [d.isoformat() for d in answer.window.days()] if answer.window else sorted(days)
+    gone = deleted if answer.window else frozenset()
+    left = departures(answer, {day: days.get(day, []) for day in owned})
     for day in owned:
-        news = News(answer.as_of, tuple(days.get(day, ())), whole=answer.whole)
-        if news.whole or news.documents:
+        if answer.whole:
+            yield change(answer, day, News(answer.as_of, tuple(days.get(day, ())), whole=True))
+        elif day in days or day in left or gone:
+            ids, samples = left.pop(day, NOTHING)
+            news = News(answer.as_of, tuple(days.get(day, ())), deleted=gone | ids, moved=samples)
             yield change(answer, day, news)
-    for day, moved in departures(owned, days).items():
-        yield change(answer, day, moved_news(answer.as_of, moved))
+    for day in left.keys() - set(owned):
+        ids, samples = left[day]
+        yield change(answer, day, News(answer.as_of, deleted=ids, moved=samples))
 
 
-def departures(owned: Sequence[str], days: dict[str, list[Document]]) -> dict[str, list[Document]]:
-    """For each neighbour of the owned days, not owned itself: what lives next door now and may have lived there."""
-    found: dict[str, list[Document]] = {}
-    for day in owned:
-        for step in (-1, 1):
-            neighbour = (date.fromisoformat(day) + timedelta(days=step)).isoformat()
-            if neighbour not in owned and days.get(day):
-                found.setdefault(neighbour, []).extend(days[day])
+Departed = tuple[frozenset[str], frozenset[tuple[str, int]]]
+NOTHING: Departed = (frozenset(), frozenset())
+
+
+def departures(answer: Answer, days: Mapping[str, list[Document]]) -> dict[str, Departed]:
+    """By day, the ids and samples that now live next door and may have lived here: a record may be edited past
+    midnight; a sample's day only changes where the person's zone has."""
+    found: dict[str, Departed] = {}
+    for day, documents in days.items():
+        ids = frozenset(d.id for d in documents if d.id)
+        samples = samples_of(documents) if len(answer.zones.history) > 1 else frozenset()
+        if ids or samples:
+            for step in (-1, 1):
+                neighbour = (date.fromisoformat(day) + timedelta(days=step)).isoformat()
+                before = found.get(neighbour, NOTHING)
+                found[neighbour] = (before[0] | ids, before[1] | samples)
     return found
 
 
-def moved_news(as_of: int, documents: Iterable[Document]) -> News:
-    ids, samples = set(), set()
-    for document in documents:
-        if document.id:
-            ids.add(document.id)
-        else:
-            samples |= {(series.metric, at) for series in document.series for at in series.times}
-    return News(as_of, deleted=frozenset(ids), moved=frozenset(samples))
+def samples_of(documents: Iterable[Document]) -> frozenset[tuple[str, int]]:
+    alone = (d for d in documents if not d.id)
+    return frozenset((series.metric, at) for d in alone for series in d.series for at in series.times)
 
 
 def change(answer: Answer, day: str, news: News) -> Change:

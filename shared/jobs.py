@@ -20,7 +20,7 @@ BATCH = 10
 LONGEST_DELAY_S = 900
 DEFERRED_AT_MOST = DAY
 
-Task = Literal["sync", "subscribe", "aggregate", "everyone"]
+Task = Literal["sync", "subscribe", "aggregate", "everyone", "disconnect", "erase"]
 Reason = Literal["webhook", "poll", "backfill", "sync", "upload"]
 
 
@@ -54,6 +54,10 @@ class Job:
     services: tuple[str, ...] = ()
     segment: str = ""
     attempt: int = 0
+
+    def next_part(self, part: str) -> Job:
+        """The same errand, one step on."""
+        return replace(self, id=f"{self.id}.next", part=part, attempt=0)
 
     def days(self) -> Window | None:
         return Window(*map(date.fromisoformat, self.window)) if self.window else None

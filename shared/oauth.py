@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
-from shared import connections, control, jobs, tokens, visits, zones
+from shared import connections, consents, control, jobs, tokens, visits, zones
 from shared.apps import App, Apps
 from shared.connections import Connection
 from shared.errors import BadRequestError, ExpiredError
@@ -17,6 +17,7 @@ from shared.jobs import Job, new_id, now_ms
 from shared.model import MINUTE
 from shared.progress import open_job
 from shared.providers import Json, OAuth2, Provider, Window, dig
+from shared.schemas import ConnectRequest
 from shared.settings import settings
 from shared.vendor import ask
 
@@ -33,18 +34,19 @@ class Started:
     expires_at: int
 
 
-def start(user: str, provider: Provider, apps: Apps, return_url: str, timezone: str) -> Started:
+def start(user: str, provider: Provider, apps: Apps, wish: ConnectRequest) -> Started:
     """Raises BadRequestError naming the field at fault."""
     if not isinstance(provider.auth, OAuth2):
         raise BadRequestError(f"{provider.name} is not connected by signing in", "provider")
     app = apps.app(provider.id)
-    allowed(return_url)
-    if timezone:
-        zones.moved_to(user, zones.known(timezone))
+    allowed(wish.return_url)
+    if wish.timezone:
+        zones.moved_to(user, zones.known(wish.timezone))
     state, expires = secrets.token_urlsafe(32), now_ms() + STATE_LIVES_MS
     url = authorize_url(provider, provider.auth, app, apps, state)
     ticket = secrets.token_urlsafe(32)
-    remember("S", state, expires, user=user, provider=provider.id, return_url=return_url)
+    told = {"return_url": wish.return_url, "text": wish.consent_text}
+    remember("S", state, expires, user=user, provider=provider.id, switch=wish.switch_account, **told)
     remember("L", ticket, expires, provider=provider.id, url=url)
     return Started(url, f"{settings().public_url}/v1/connect/{provider.id}?ticket={ticket}", expires)
 
@@ -66,8 +68,11 @@ def finish(provider: Provider, apps: Apps, state: str, code: str) -> tuple[Conne
     history = zones.of(known["user"])
     assert isinstance(provider.auth, OAuth2)
     scopes = provider.auth.granted(str(reply.get("scope") or ""))
-    held = connections.establish(known["user"], provider, account, scopes, history.history[-1][1])
-    tokens.keep(provider, held, reply)
+    zone = history.history[-1][1]
+    held = connections.establish(known["user"], provider, account, scopes, zone, known["switch"])
+    # The ledger knows of the consent before any token is kept on its strength.
+    consents.record(apps.hooks.key, held.user, "granted", provider.id, scopes, known["text"])
+    tokens.keep_granted(provider, held, reply)
     first_sync(provider, held)
     return held, str(known["return_url"])
 
@@ -164,7 +169,7 @@ def allowed(return_url: str) -> None:
             raise BadRequestError("return_url must be on one of the configured origins", "return_url")
 
 
-def remember(kind: str, secret: str, expires: int, **values: str) -> None:
+def remember(kind: str, secret: str, expires: int, **values: str | bool) -> None:
     control.put({"pk": f"{kind}#{digest(secret)}", "sk": kind, "until": expires, "expires": expires // 1000, **values})
 
 

@@ -1,10 +1,12 @@
 """Tracked jobs: progress is a set of finished windows, so a duplicate cannot miscount and status is never stored.
 
-pk J#<id>   sk J   user, action, created, windows (all), done, failed
+pk J#<id>     sk J        user, action, created, windows (all), done, failed, told (what came of it)
+pk U#<user>   sk J#<id>   so that a person's jobs are found when the person is erased
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +16,7 @@ from shared.jobs import now_ms
 from shared.model import DAY
 
 KEPT_DAYS = 90
+PSEUDONYM = "erased#"
 
 
 def open_job(id_: str, user: str, action: str, windows: Iterable[str]) -> None:
@@ -23,7 +26,10 @@ def open_job(id_: str, user: str, action: str, windows: Iterable[str]) -> None:
     listed = set(windows)
     if listed:
         item["windows"] = listed
-    control.put({**item, "expires": (created + KEPT_DAYS * DAY) // 1000})
+    expires = (created + KEPT_DAYS * DAY) // 1000
+    control.put({**item, "told": {}, "expires": expires})
+    if not user.startswith(PSEUDONYM):
+        control.put({"pk": f"U#{user}", "sk": f"J#{id_}", "id": id_, "expires": expires})
 
 
 def finish(id_: str, window: str, failed: bool = False) -> None:
@@ -39,10 +45,22 @@ def finish(id_: str, window: str, failed: bool = False) -> None:
     )
 
 
+def tell(id_: str, what: str, outcome: str | int) -> None:
+    """Notes one thing that came of the job. Said again, it is the same note."""
+    control.update(
+        f"J#{id_}", "J", "SET told.#what = :outcome", {"outcome": outcome}, "attribute_exists(pk)", {"#what": what}
+    )
+
+
+def pseudonym(user: str) -> str:
+    """How an erasure's receipt names its owner: enough to let them read it, and nobody find them."""
+    return PSEUDONYM + hashlib.sha256(user.encode()).hexdigest()
+
+
 def report(id_: str, user: str) -> dict[str, Any]:
     """Raises NotFoundError for a job that is not there or not this person's."""
     item = control.get(f"J#{id_}", "J")
-    if item is None or item["user"] != user:
+    if item is None or item["user"] not in (user, pseudonym(user)):
         raise NotFoundError("no such job", "job")
     windows, done = item.get("windows", set()), item.get("done", set())
     failed = item.get("failed", set()) - done
@@ -56,4 +74,5 @@ def report(id_: str, user: str) -> dict[str, Any]:
         "windows": len(windows),
         "done": len(done & windows),
         "failed": sorted(failed),
+        "told": item.get("told", {}),
     }

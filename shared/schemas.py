@@ -17,6 +17,8 @@ class Strict(BaseModel):
 class ConnectRequest(Strict):
     return_url: str = Field("", description="Where the browser lands afterwards, on a configured origin")
     timezone: str = Field("", description="IANA zone the person lives in, e.g. Europe/Berlin")
+    consent_text: str = Field("", description="Version of the words the person agreed to, kept in the consent ledger")
+    switch_account: bool = Field(False, description="Confirms a move to another account at the same provider")
 
 
 class ConnectReply(BaseModel):
@@ -47,6 +49,7 @@ class Job(BaseModel):
     windows: int
     done: int
     failed: list[str]
+    told: dict[str, str | int] = Field(description="What came of it: vendors' answers, what was deleted")
 
 
 class UploadError(BaseModel):
@@ -65,7 +68,7 @@ class Connection(BaseModel):
     id: str
     provider: str
     name: str
-    state: Literal["pending", "active", "reconnect"]
+    state: Literal["pending", "active", "degraded", "reconnect", "disconnected"]
     cause: str
     since: str
     scopes: list[str]
@@ -79,6 +82,21 @@ class Connection(BaseModel):
 
 class Connections(BaseModel):
     connections: list[Connection]
+
+
+class Consent(BaseModel):
+    number: int
+    at: str
+    action: Literal["granted", "withdrawn"]
+    provider: str
+    scopes: list[str]
+    text: str = Field(description="Version of the words agreed to")
+    cause: str = Field(description="Why consent ended")
+    hash: str
+
+
+class Consents(BaseModel):
+    consents: list[Consent]
 
 
 class Figure(BaseModel):

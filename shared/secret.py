@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from threading import Lock
 
 from shared.apps import Apps
 from shared.settings import settings
@@ -11,11 +12,13 @@ from shared.signed import call
 
 FRESH_S = 300
 _read: tuple[float, Apps] | None = None
+_reading = Lock()
 
 
 def apps() -> Apps:
     global _read
-    if _read is None or time.monotonic() - _read[0] > FRESH_S:
-        reply = call("secretsmanager", "secretsmanager.GetSecretValue", {"SecretId": settings().app_secret}, "1.1")
-        _read = (time.monotonic(), Apps.read(json.loads(reply["SecretString"])))
-    return _read[1]
+    with _reading:
+        if _read is None or time.monotonic() - _read[0] > FRESH_S:
+            reply = call("secretsmanager", "secretsmanager.GetSecretValue", {"SecretId": settings().app_secret}, "1.1")
+            _read = (time.monotonic(), Apps.read(json.loads(reply["SecretString"])))
+        return _read[1]

@@ -149,6 +149,41 @@ def sections(user: str, first: str, last: str, consistent: bool = False) -> Iter
         yield _section(Key(user, day, source, resource), item)
 
 
+def purge(user: str, source: str) -> int:
+    """Deletes all that one source brought, and its slots in the days; returns how many sections."""
+    count = 0
+    for item in query(user, "D#", "U", projection="pk, sk"):
+        kind, *rest = item["sk"]["S"].split("#")
+        if kind in ("P", "T") and source == (rest[1] if kind == "P" else rest[0]):
+            _delete(item)
+            count += kind == "P"
+    for item in query(user, "D#", "D$"):
+        slots = [name for name in item if name.startswith(f"{source}#")]
+        if slots:
+            names = {f"#s{n}": slot for n, slot in enumerate(slots)}
+            dynamodb().update_item(
+                TableName=settings().data_table,
+                Key={"pk": item["pk"], "sk": item["sk"]},
+                UpdateExpression="REMOVE " + ", ".join(names),
+                ExpressionAttributeNames=names,
+            )
+    return count
+
+
+def erase(user: str) -> dict[str, int]:
+    """Deletes every item of the person; returns how many of each kind there were."""
+    kinds = {"P": "sections", "D": "days", "T": "tombstones", "Z": "zone histories"}
+    counts = dict.fromkeys(kinds.values(), 0)
+    for item in query(user, "!", "~", projection="pk, sk"):
+        _delete(item)
+        counts[kinds[item["sk"]["S"].partition("#")[0]]] += 1
+    return counts
+
+
+def _delete(item: dict[str, AttributeValueTypeDef]) -> None:
+    dynamodb().delete_item(TableName=settings().data_table, Key={"pk": item["pk"], "sk": item["sk"]})
+
+
 def query(
     user: str, low: str, high: str, *, newest_first: bool = False, projection: str = "", consistent: bool = False
 ) -> Iterator[dict[str, AttributeValueTypeDef]]:

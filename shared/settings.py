@@ -19,6 +19,10 @@ class Settings:
     changes_queue: str
     public_url: str
     return_origins: tuple[str, ...]
+    dead_letter_queues: tuple[str, ...]
+    longest_job_s: int
+    """After this long, nothing that was running when it began still is."""
+    backup_days: int
 
 
 @cache
@@ -35,4 +39,7 @@ def settings() -> Settings:
         changes_queue=env["CHANGES_QUEUE"],
         public_url=env["PUBLIC_URL"].rstrip("/"),
         return_origins=tuple(filter(None, env.get("RETURN_ORIGINS", "").split(","))),
+        dead_letter_queues=tuple(filter(None, env.get("DEAD_LETTER_QUEUES", "").split(","))),
+        longest_job_s=int(env["LONGEST_JOB_S"]),
+        backup_days=int(env["BACKUP_DAYS"]),
     )

@@ -13,11 +13,15 @@ import json
 import os
 import time
 from functools import cache
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
 ATTEMPTS = 3
 TIMEOUT_S = 5
+
+
+_one_at_a_time = Lock()
 
 
 class AwsError(Exception):
@@ -29,7 +33,8 @@ def call(service: str, target: str, request: dict[str, Any], version: str = "1.0
     body = json.dumps(request).encode()
     for attempt in range(ATTEMPTS):
         try:
-            status, reply = _post(service, target, body, version)
+            with _one_at_a_time:
+                status, reply = _post(service, target, body, version)
         except (OSError, http.client.HTTPException) as error:
             _connection.cache_clear()
             status, reply = 599, type(error).__name__.encode()

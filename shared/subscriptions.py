@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared import connections, tokens
 from shared.apps import App
+from shared.errors import NotGrantedError
 from shared.jobs import Job, now_ms
 from shared.log import logger
 from shared.progress import finish
@@ -29,10 +30,15 @@ def ensure(job: Job) -> None:
     hook = our_side(source, app, job.connection if wished.per == "connection" else "")
     reply = ask(source, app, wished.listing(hook), token).json
     standing = {s.topic: s for s in wished.read(reply) if s.url == hook.url}
-    requests = [r for topic in wished.topics for r in due(wished, hook, topic, standing.get(topic))]
-    for request in requests:
-        ask(source, app, request, token)
-    logger().info("subscriptions", extra={"provider": source.id, "standing": len(standing), "asked": len(requests)})
+    refused = 0
+    for topic in wished.topics:
+        for request in due(wished, hook, topic, standing.get(topic)):
+            try:
+                ask(source, app, request, token)
+            except NotGrantedError:  # the person or the plan does not give this topic; polling still covers it
+                refused += 1
+    counts = {"provider": source.id, "standing": len(standing), "refused": refused}
+    logger().info("subscriptions", extra={"job": job.id, **counts})
     if job.tracked:
         finish(job.tracked, job.part)
 

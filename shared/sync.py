@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from shared import connections, jobs, zones
+from shared.erasure import erase
 from shared.errands import aggregate, everyone, fan_out, forget, goodbye
 from shared.errors import NotGrantedError, ProviderChangedError, ReconnectError, RetryLaterError
 from shared.fetching import answer
 from shared.jobs import Job
+from shared.leaving import disconnect
 from shared.log import logger
 from shared.progress import finish
 from shared.providers.registry import provider
@@ -28,7 +30,13 @@ from shared.visits import Visit, plan
 from shared.writing import touch, write
 
 OPENERS = 8
-ERRANDS: dict[str, Callable[[Job], None]] = {"aggregate": aggregate, "everyone": everyone, "subscribe": ensure}
+ERRANDS: dict[str, Callable[[Job], None]] = {
+    "aggregate": aggregate,
+    "everyone": everyone,
+    "subscribe": ensure,
+    "disconnect": disconnect,
+    "erase": erase,
+}
 
 
 @dataclass
@@ -99,7 +107,12 @@ def perform(errand: Errand, queue: str) -> None:
     if errand.visit:
         settle(errand.visit, queue)
     elif job.task in ERRANDS:
-        ERRANDS[job.task](job)
+        try:
+            ERRANDS[job.task](job)
+        except RetryLaterError as error:
+            jobs.defer(queue, job, error.after)
+        except ReconnectError as error:
+            logger().info("not done", extra={"job": job.id, "task": job.task, "outcome": error.cause})
     elif job.account and not job.connection:
         fan_out(job, queue)
     elif job.goodbye:

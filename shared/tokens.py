@@ -28,15 +28,15 @@ LOSER_WAITS_S = 3
 UNKNOWN_LIFE_S = 3600
 
 
-def access_token(provider: Provider, app: App, held: Connection, rejected: str = "") -> str:
-    """A living access token. `rejected` is one the vendor has just refused.
+def access_token(provider: Provider, app: App, held: Connection, rejected: str = "", parting: bool = False) -> str:
+    """A living access token. `rejected` is one the vendor has just refused; `parting` asks for one last use.
 
     Raises ReconnectError, or RetryLaterError while another worker refreshes.
     """
     if not isinstance(provider.auth, OAuth2):
         return ""
     for current in (held, connections.load(held.id)):
-        if current is None or current.state != "active":
+        if current is None or not (current.state == "active" or (parting and current.state == "disconnected")):
             raise ReconnectError(f"{provider.name} is not connected", current.cause if current else "gone")
         token = opened(current)["access_token"]
         if token != rejected and current.token_expires > now_ms() + EARLY_MS:
@@ -56,12 +56,13 @@ def refresh(provider: Provider, app: App, held: Connection) -> str:
         raise RetryLaterError(f"another worker is refreshing the {provider.name} token", LOSER_WAITS_S)
     refresh_token = opened(held).get("refresh_token")
     if not refresh_token:
-        raise _condemn(provider, held, "no_refresh_token")
+        raise condemn(provider, held, "no_refresh_token")
     try:
         reply = grant(provider, app, {"grant_type": "refresh_token", "refresh_token": refresh_token})
     except (TokenRejectedError, ProviderChangedError, NotGrantedError, ReconnectError) as refused:
         raise _suspect(provider, held, now) from refused
-    keep(provider, held, {"refresh_token": refresh_token, **reply})
+    if not keep(provider, held, {"refresh_token": refresh_token, **reply}) and connections.load(held.id) is None:
+        raise ReconnectError(f"{provider.name} was disconnected meanwhile", "gone")
     return str(reply["access_token"])
 
 
@@ -79,16 +80,27 @@ def grant(provider: Provider, app: App, form: Mapping[str, str]) -> Json:
     return reply
 
 
-def keep(provider: Provider, held: Connection, reply: Json) -> None:
+def keep_granted(provider: Provider, held: Connection, reply: Json) -> None:
+    """Tokens from a new consent win over whatever a refresh wrote meanwhile."""
+    while not keep(provider, held, reply):
+        found = connections.load(held.id)
+        if found is None:
+            raise ReconnectError(f"{provider.name} was disconnected meanwhile", "gone")
+        held = found
+
+
+def keep(provider: Provider, held: Connection, reply: Json) -> bool:
     """Writes new tokens before their first use: if the generation is the one seen, whatever else changed."""
     life = int(reply.get("expires_in") or UNKNOWN_LIFE_S)
     plain = orjson.dumps({name: reply[name] for name in ("access_token", "refresh_token") if reply.get(name)})
-    written = control.update(
+    ring = {"ring": connections.segment(held.id)} if provider.timer_polling else {}
+    return control.update(
         f"C#{held.id}",
         "C",
         "SET sealed = :sealed, token_expires = :expires, generation = :next, #state = :active, lease_until = :free"
-        " REMOVE cause, suspect_since",
+        f"{', ring = :ring' if ring else ''} REMOVE cause, suspect_since",
         {
+            **ring,
             "sealed": seal(held.owner, "tokens", plain),
             "expires": now_ms() + life * 1000,
             "next": held.generation + 1,
@@ -99,8 +111,6 @@ def keep(provider: Provider, held: Connection, reply: Json) -> None:
         "generation = :seen",
         {"#state": "state"},
     )
-    if not written and connections.load(held.id) is None:
-        raise ReconnectError(f"{provider.name} was disconnected meanwhile", "gone")
 
 
 def _lease(held: Connection, now: int) -> bool:
@@ -116,21 +126,14 @@ def _lease(held: Connection, now: int) -> bool:
 def _suspect(provider: Provider, held: Connection, now: int) -> Exception:
     """The first refusal may be the echo of somebody's success that is not written yet: look again a lease later."""
     if held.suspect_since and now - held.suspect_since >= LEASE_MS:
-        return _condemn(provider, held, "invalid_grant")
+        return condemn(provider, held, "invalid_grant")
     given: dict[str, Any] = {"now": held.suspect_since or now, "seen": held.generation}
     control.update(f"C#{held.id}", "C", "SET suspect_since = :now", given, "generation = :seen")
     return RetryLaterError(f"{provider.name} refused the refresh token; looking again", LEASE_MS / 1000 + 1)
 
 
-def _condemn(provider: Provider, held: Connection, cause: str) -> ReconnectError:
-    control.update(
-        f"C#{held.id}",
-        "C",
-        "SET #state = :state, cause = :cause, since = :now",
-        {"state": "reconnect", "cause": cause, "now": now_ms(), "seen": held.generation},
-        "generation = :seen",
-        {"#state": "state"},
-    )
+def condemn(provider: Provider, held: Connection, cause: str) -> ReconnectError:
+    connections.suspend(held.id, cause, held.generation)
     return ReconnectError(f"{provider.name} must be connected again", cause)
 
 

@@ -14,6 +14,7 @@ import os
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Literal
 
 from botocore.exceptions import ClientError
@@ -77,6 +78,7 @@ def _key(branch: str, owner: Owner) -> bytes:
 # ---------------------------------------------------------------- branch keys
 
 _kept: dict[str, tuple[float, bytes]] = {}
+_opening = Lock()
 
 
 def _current_branch() -> str:
@@ -84,12 +86,13 @@ def _current_branch() -> str:
 
 
 def _branch_key(branch: str) -> bytes:
-    kept = _kept.get(branch)
-    if kept and time.monotonic() - kept[0] < KEPT_S:
-        return kept[1]
-    key = _stored_branch(branch) or _new_branch(branch)
-    _kept[branch] = (time.monotonic(), key)
-    return key
+    with _opening:
+        kept = _kept.get(branch)
+        if kept and time.monotonic() - kept[0] < KEPT_S:
+            return kept[1]
+        key = _stored_branch(branch) or _new_branch(branch)
+        _kept[branch] = (time.monotonic(), key)
+        return key
 
 
 def _stored_branch(branch: str) -> bytes | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from shared import connections, days, progress, schemas, series
+from shared import connections, consents, days, progress, schemas, series
 from shared.api import iso, iso_or_none
 from shared.catalogue import METRICS
 from shared.days import Choice, Report, Value
@@ -36,6 +36,20 @@ def connection(held: connections.Connection) -> schemas.Connection:
         last_data_at=iso_or_none(held.last_data_at),
         last_push_at=iso_or_none(held.last_push_at),
         last_poll_at=iso_or_none(held.last_poll_at),
+    )
+
+
+def consent_list(user: str) -> schemas.Consents:
+    ledger = consents.entries(user)
+    return schemas.Consents(
+        consents=[
+            schemas.Consent(
+                **{name: entry[name] for name in ("number", "action", "provider", "scopes", "text", "cause")},
+                at=iso(entry["at"]),
+                hash=entry["hash"].hex(),
+            )
+            for entry in ledger
+        ]
     )
 
 

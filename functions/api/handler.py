@@ -27,6 +27,11 @@ def connections() -> schemas.Connections:
     return views.connection_list(user(app))
 
 
+@app.get("/v1/consents", summary="The consent ledger", tags=["read"], responses=answers(schemas.Consents))
+def consents() -> schemas.Consents:
+    return views.consent_list(user(app))
+
+
 @app.get("/v1/days", summary="Merged days", tags=["read"], responses=answers(schemas.Days))
 def days(first: From, to: To, fresh: Fresh = False) -> schemas.Days:
     return views.day_list(user(app), *window(first, to), fresh)

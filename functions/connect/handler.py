@@ -22,7 +22,7 @@ GOING: Any = {303: {"description": "To the provider's consent page"}, 410: answe
     "/v1/connect/<provider>", summary="Start connecting a provider", tags=["connect"], responses=answers(ConnectReply)
 )
 def connect(provider: str, request: ConnectRequest) -> ConnectReply:
-    started = oauth.start(user(app), registry.provider(provider), apps(), request.return_url, request.timezone)
+    started = oauth.start(user(app), registry.provider(provider), apps(), request)
     return ConnectReply(authorize_url=started.authorize_url, link=started.link, expires_at=iso(started.expires_at))
 
 

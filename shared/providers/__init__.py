@@ -5,174 +5,33 @@ A spec is data; where a vendor is odd, the same value holds a function. Nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
-from functools import wraps
-from typing import Any, Literal, NamedTuple, TypeAlias
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
 
 from shared.catalogue import Kind
-from shared.errors import ProviderChangedError, SkipRecordError
-from shared.model import Item, Skipped
+from shared.errors import ProviderChangedError
+from shared.model import Skipped
+from shared.providers.asking import (
+    ByDate,
+    ByInstant,
+    Request,
+    Token,
+    Window,
+    as_epoch,
+    as_naive_utc,
+    as_utc,
+    one_page,
+)
+from shared.providers.reading import Json, Map, attempt, bury, dig, per_record
 
-Json: TypeAlias = Mapping[str, Any]
-Map: TypeAlias = Callable[[Json], Iterable[Item]]
-
-
-# ---------------------------------------------------------------- asking
-
-
-@dataclass(frozen=True)
-class Window:
-    """Whole local days, both ends included."""
-
-    first: date
-    last: date
-
-    def days(self) -> list[date]:
-        return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
-
-    def padded(self, days: int) -> Window:
-        return Window(self.first - timedelta(days=days), self.last + timedelta(days=days))
-
-    def span(self) -> tuple[datetime, datetime]:
-        """The UTC instants that hold these days wherever on Earth they are lived (UTC+14 to UTC-12)."""
-        start = datetime.combine(self.first, datetime.min.time(), UTC) - timedelta(hours=14)
-        end = datetime.combine(self.last, datetime.min.time(), UTC) + timedelta(days=1, hours=12)
-        return start, end
-
-    def split(self, days: int) -> list[Window]:
-        """Windows of at most `days` days, newest first: what people look at first arrives first."""
-        parts, last = [], self.last
-        while last >= self.first:
-            first = max(self.first, last - timedelta(days=days - 1))
-            parts.append(Window(first, last))
-            last = first - timedelta(days=1)
-        return parts
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """One call to the vendor. `url` is absolute, or a path below the provider's `base_url`."""
-
-    url: str
-    method: str = "GET"
-    params: Mapping[str, str] = field(default_factory=dict)
-    form: Mapping[str, str] | None = None
-    json: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    bearer: bool = True
-
-    def with_params(self, **more: str) -> Request:
-        """The same question with more parameters, wherever this request carries them."""
-        if self.form is not None:
-            return replace(self, form={**self.form, **more})
-        return replace(self, params={**self.params, **more})
-
-
-def as_date(at: datetime) -> str:
-    return at.date().isoformat()
-
-
-def as_utc(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def as_naive_utc(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def as_epoch(at: datetime) -> str:
-    return str(int(at.timestamp()))
-
-
-@dataclass(frozen=True)
-class ByDate:
-    """Asks for whole days by their dates."""
-
-    request: Request
-    first: str
-    last: str
-
-    def __call__(self, window: Window) -> Request:
-        return self.request.with_params(**{self.first: window.first.isoformat(), self.last: window.last.isoformat()})
-
-
-@dataclass(frozen=True)
-class ByInstant:
-    """Asks for the instants that hold the days, in the vendor's own spelling."""
-
-    request: Request
-    start: str
-    end: str
-    spell: Callable[[datetime], str]
-
-    def __call__(self, window: Window) -> Request:
-        start, end = window.span()
-        return self.request.with_params(**{self.start: self.spell(start), self.end: self.spell(end)})
-
-
-def one_page(request: Request, reply: Json) -> Request | None:
-    return None
-
-
-@dataclass(frozen=True)
-class Token:
-    """Pages follow a token in the reply, sent back in `param` of the same question."""
-
-    at: str
-    param: str
-
-    def __call__(self, request: Request, reply: Json) -> Request | None:
-        token = dig(reply, self.at)
-        return request.with_params(**{self.param: str(token)}) if token else None
-
-
-# ---------------------------------------------------------------- reading
-
-
-def dig(reply: Any, path: str) -> Any:
-    """The value at a dotted path, or None. An empty path is the reply itself."""
-    for key in filter(None, path.split(".")):
-        reply = reply.get(key) if isinstance(reply, Mapping) else None
-    return reply
-
-
-def bury(value: Any, path: str) -> Any:
-    """The opposite of `dig`: the envelope that holds `value` at `path`."""
-    for key in reversed([key for key in path.split(".") if key]):
-        value = {key: value}
-    return value
-
-
-def per_record(path: str) -> Callable[[Map], Map]:
-    """Lifts a mapping of one record to the vendor's envelope; a record that makes no sense is skipped, not fatal."""
-
-    def lift(map_record: Map) -> Map:
-        @wraps(map_record)
-        def map_page(reply: Json) -> Iterator[Item]:
-            records = dig(reply, path)
-            if not isinstance(records, list):
-                raise ProviderChangedError(f"the reply holds no list at {path!r}")
-            for index, record in enumerate(records):
-                yield from attempt(index, map_record, record)
-
-        return map_page
-
-    return lift
-
-
-def attempt(index: int, map_record: Map, record: Json) -> list[Item]:
-    """The record's items, or one `Skipped` that names the field and never the value."""
-    try:
-        return list(map_record(record))
-    except KeyError as missing:
-        return [Skipped(index, "missing field", str(missing.args[0]))]
-    except SkipRecordError as reason:
-        return [Skipped(index, str(reason))]
-    except (TypeError, ValueError, AttributeError, ArithmeticError) as wrong:
-        return [Skipped(index, f"unreadable record ({type(wrong).__name__})")]
-
+__all__ = [
+    "Account", "ByDate", "ByInstant", "Cadence", "Event", "FileUpload", "HmacSignature", "Holder", "Hook", "Json",
+    "Map", "OAuth2", "Provider", "Request", "Resource", "RowError", "SecretPath", "Subscription", "Subscriptions",
+    "Token", "Upload", "Webhook", "Window", "as_epoch", "as_naive_utc", "as_utc", "attempt", "bury", "dig", "one_page",
+    "per_record",
+]  # fmt: skip
 
 # ---------------------------------------------------------------- resources
 
@@ -220,6 +79,17 @@ class Resource:
 # ---------------------------------------------------------------- connecting
 
 
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a grant, for the call that ends it. `now` in seconds."""
+
+    client_id: str
+    client_secret: str
+    access_token: str
+    account: str
+    now: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class OAuth2:
     """How a person connects. The defaults are RFC 6749; say only what differs."""
@@ -234,8 +104,8 @@ class OAuth2:
     token_params: Mapping[str, str] = field(default_factory=dict)
     read_token: Callable[[Json], Json] = lambda reply: reply
     granted: Callable[[str], frozenset[str]] = lambda scope: frozenset(scope.replace(",", " ").split())
-    repeatable_refresh: bool = False
-    """True where using a refresh token twice is harmless; single-use is the rule."""
+    revoke: Callable[[Holder], Generator[Request, Json, None]] | None = None
+    """Ends the grant at the vendor: yields requests, is sent their replies. None where the vendor has no such call."""
 
 
 @dataclass(frozen=True, slots=True)

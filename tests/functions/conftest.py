@@ -17,6 +17,8 @@ ENV = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "POWERTOOLS_SERVICE_NAME": "test",
     "RETURN_ORIGINS": "https://app.example",
+    "LONGEST_JOB_S": "1",
+    "BACKUP_DAYS": "7",
 }
 
 
@@ -51,7 +53,7 @@ def system(aws: str, sandbox: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> 
     apps = {name: {**app, "hint_delay_s": 0} for name, app in sandbox.get("/control/apps").json().items()}
     env = make_resources(aws, apps)
     server, url = serve()
-    for name, value in {**env, "PUBLIC_URL": url}.items():
+    for name, value in {**env, "PUBLIC_URL": url, "DEAD_LETTER_QUEUES": env["DEAD_QUEUE"]}.items():
         monkeypatch.setenv(name, value)
     yield System(url, sandbox, env, aws)
     forget()

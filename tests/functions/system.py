@@ -26,6 +26,8 @@ ROUTES = [
     ("ANY", r"/v1/webhooks/(?P<provider>[^/]+)(/(?P<key>[^/]+))?", "webhook", False),
     ("POST", r"/v1/sync", "sync", True),
     ("POST", r"/v1/uploads", "upload", True),
+    ("DELETE", r"/v1/connections/(?P<connection>[^/]+)", "disconnect", True),
+    ("DELETE", r"/v1/user", "erase", True),
     ("GET", r"/v1/openapi.json", "api", False),
     ("GET", r"/v1/.*", "api", True),
 ]
@@ -51,7 +53,7 @@ class Gateway(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body if self.command != "HEAD" else b"")
 
-    do_POST = do_HEAD = do_GET
+    do_POST = do_HEAD = do_DELETE = do_GET
 
     def routed(self) -> tuple[int, dict[str, str], bytes]:
         url = urlsplit(self.path)
@@ -139,7 +141,7 @@ def make_resources(endpoint: str, apps: dict[str, Any]) -> dict[str, str]:
     arn = client("secretsmanager").create_secret(Name="app", SecretString=json.dumps(secret))["ARN"]
     queues = {
         f"{name.upper()}_QUEUE": client("sqs").create_queue(QueueName=name)["QueueUrl"]
-        for name in ("fresh", "bulk", "changes")
+        for name in ("fresh", "bulk", "changes", "dead")
     }
     return {
         "DATA_TABLE": "Data",

@@ -2,12 +2,12 @@
 https://cloud.ouraring.com/v2/docs#tag/Webhook-Subscription-Routes"""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.model import instant
-from shared.providers import Event, Hook, Json, Request, Subscription, Subscriptions, Window
+from shared.providers import Event, Holder, Hook, Json, Request, Subscription, Subscriptions, Window
 
 BASE = "/v2/webhook/subscription"
 DATA_TYPES = (
@@ -61,6 +61,11 @@ def create(hook: Hook, topic: str) -> Request:
         "callback_url": hook.url, "verification_token": hook.token, "event_type": event_type, "data_type": data_type,
     }  # fmt: skip
     return app_request(hook, method="POST", json=wish)
+
+
+def revoke(holder: Holder) -> Generator[Request, Json, None]:
+    """The token travels in the query, as documented. Subscriptions are the app's and stay."""
+    yield Request(url="/oauth/revoke", params={"access_token": holder.access_token}, bearer=False)
 
 
 SUBSCRIPTIONS = Subscriptions(

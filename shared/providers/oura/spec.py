@@ -43,6 +43,7 @@ PROVIDER = Provider(
         token_url="https://api.ouraring.com/oauth/token",
         scopes=("personal", "daily", "heartrate", "workout", "spo2", "stress", "heart_health"),
         pkce=False,
+        revoke=hooks.revoke,
         # Live consent screens return scopes as `extapi:daily`.
         granted=lambda scope: frozenset(part.removeprefix("extapi:") for part in scope.split()),
     ),

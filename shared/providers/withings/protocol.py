@@ -1,7 +1,9 @@
 """How Withings talks: the status is in the body of a 200, tokens come wrapped, notifications are forms.
 https://developer.withings.com/api-reference#section/Response-status"""
 
-from collections.abc import Callable, Iterable, Iterator
+import hmac
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -19,6 +21,7 @@ from shared.providers import (
     ByDate,
     ByInstant,
     Event,
+    Holder,
     Json,
     Request,
     Subscription,
@@ -92,6 +95,27 @@ def read_token(reply: Json) -> Json:
     if "userid" in token:
         token["userid"] = str(token["userid"])
     return token
+
+
+def revoke(holder: Holder) -> Generator[Request, Json, None]:
+    """A nonce first, then the call, each signed over the values of three parameters in the order of their names.
+    Tokens become invalid and notifications are unsubscribed."""
+    stamp = str(holder.now)
+    sealed = signature(holder, "getnonce", holder.client_id, stamp)
+    nonce = yield unsigned("/v2/signature", "getnonce", client_id=holder.client_id, timestamp=stamp, signature=sealed)
+    secret = str(nonce["body"]["nonce"])
+    sealed = signature(holder, "revoke", holder.client_id, secret)
+    yield unsigned(
+        "/v2/oauth2", "revoke", client_id=holder.client_id, nonce=secret, signature=sealed, userid=holder.account
+    )
+
+
+def unsigned(path: str, action: str, **form: str) -> Request:
+    return replace(ask(path, action, **form), bearer=False)
+
+
+def signature(holder: Holder, *values: str) -> str:
+    return hmac.new(holder.client_secret.encode(), ",".join(values).encode(), "sha256").hexdigest()
 
 
 def next_offset(request: Request, reply: Json) -> Request | None:

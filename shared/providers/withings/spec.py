@@ -18,6 +18,7 @@ PROVIDER: Provider = Provider(
         pkce=False,
         token_params={"action": "requesttoken"},
         read_token=protocol.read_token,
+        revoke=protocol.revoke,
     ),
     account=Account("userid"),
     check=protocol.check,

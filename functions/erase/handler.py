@@ -1,0 +1,23 @@
+"""DELETE /v1/user: everything kept about the person goes; the job's report is the receipt."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from shared import erasure
+from shared.api import answers, resolver, user
+from shared.schemas import JobReply
+
+app = resolver()
+
+
+@app.delete("/v1/user", summary="Erase the person", tags=["erase"], responses=answers(JobReply, 202))
+def erase() -> tuple[JobReply, int]:
+    return JobReply(job=erasure.started(user(app))), HTTPStatus.ACCEPTED
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

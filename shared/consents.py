@@ -1,0 +1,94 @@
+"""The consent ledger: append-only, and chained with a keyed hash, so that nobody can change, drop or reorder an entry
+unseen without the key.
+
+    pk U#<user>   sk N#<number>   what was consented to, the entry before's hash, and this one's
+    pk U#<user>   sk N#head       how many entries there are, and the last one's hash
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from botocore.exceptions import ClientError
+
+from shared import control
+from shared.aws import dynamodb
+from shared.jobs import now_ms
+from shared.settings import settings
+
+Action = Literal["granted", "withdrawn"]
+SAID = ("number", "at", "action", "provider", "scopes", "text", "cause", "before")
+HEAD = "N#head"
+
+
+def record(
+    key: bytes, user: str, action: Action, provider: str, scopes: Iterable[str] = (), text: str = "", cause: str = ""
+) -> None:
+    """Appends one entry. `text` is the version of the words the person agreed to, `cause` why consent ended."""
+    while True:
+        head = control.get(f"U#{user}", HEAD) or {"count": 0, "hash": b""}
+        entry: dict[str, Any] = {
+            "number": head["count"] + 1,
+            "at": now_ms(),
+            "action": action,
+            "provider": provider,
+            "scopes": sorted(scopes),
+            "text": text,
+            "cause": cause,
+            "before": head["hash"].hex(),
+        }
+        if _append(user, head["count"], {**entry, "hash": chained(key, user, entry)}):
+            return
+
+
+def chained(key: bytes, user: str, entry: dict[str, Any]) -> bytes:
+    said = json.dumps([user, *(entry[name] for name in SAID)], separators=(",", ":"), ensure_ascii=True)
+    return hmac.digest(key, said.encode(), hashlib.sha256)
+
+
+def entries(user: str) -> list[dict[str, Any]]:
+    found = [item for item in control.under(f"U#{user}", "N#") if item["sk"] != HEAD]
+    return sorted(found, key=lambda entry: int(entry["number"]))
+
+
+def faults(key: bytes, user: str) -> list[str]:
+    """What is wrong with a person's ledger; nothing, if nobody tampered with it."""
+    found, before = [], b""
+    ledger = entries(user)
+    for number, entry in enumerate(ledger, 1):
+        if entry["number"] != number:
+            found.append(f"entry {number} is missing")
+        if entry["before"] != before.hex():
+            found.append(f"entry {entry['number']} does not follow the one before it")
+        if not hmac.compare_digest(entry["hash"], chained(key, user, entry)):
+            found.append(f"entry {entry['number']} was changed")
+        before = entry["hash"]
+    head = control.get(f"U#{user}", HEAD) or {"count": 0, "hash": b""}
+    if (head["count"], head["hash"]) != (len(ledger), before):
+        found.append("the ledger's end does not match its head")
+    return found
+
+
+def _append(user: str, seen: int, entry: dict[str, Any]) -> bool:
+    """The entry and the head together; False where somebody else appended first."""
+    table = settings().control_table
+    head = {"pk": f"U#{user}", "sk": HEAD, "count": entry["number"], "hash": entry["hash"]}
+    item = {"pk": f"U#{user}", "sk": f"N#{entry['number']:08d}", **entry}
+    unchanged = {"ConditionExpression": "#count = :seen", "ExpressionAttributeNames": {"#count": "count"}}
+    given = {"ExpressionAttributeValues": control.values({":seen": seen})}
+    first = {"ConditionExpression": "attribute_not_exists(pk)"}
+    writes: Any = [
+        {"Put": {"TableName": table, "Item": control.values(item), "ConditionExpression": "attribute_not_exists(pk)"}},
+        {"Put": {"TableName": table, "Item": control.values(head), **({**unchanged, **given} if seen else first)}},
+    ]
+    try:
+        dynamodb().transact_write_items(TransactItems=writes)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "TransactionCanceledException":
+            raise
+        return False
+    return True

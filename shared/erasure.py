@@ -1,0 +1,69 @@
+"""Erasing a person, as a tracked job: connections and their salts first, so that from then on nothing sealed for them
+opens and no job finds its connection; then every item; then, the longest possible job later, every item again.
+
+What a write in flight puts back is taken by the second sweep. Resumable and repeatable: each pass only deletes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from shared import connections, control, dead_letters, jobs, progress, sections
+from shared.errors import RetryLaterError
+from shared.jobs import Job, now_ms
+from shared.leaving import part
+from shared.log import logger
+from shared.settings import settings
+
+FIRST, AGAIN = "first sweep", "second sweep"
+
+
+def erase(job: Job) -> None:
+    if job.part == FIRST:
+        goodbyes(job)
+    swept = sweep(job.user)
+    swept["dead letters"] = dead_letters.drop(job.user)
+    for what, count in swept.items():
+        progress.tell(job.tracked, f"{job.part}: {what}", count)
+    logger().info("swept", extra={"job": job.id, "part": job.part, **swept})
+    if job.part == FIRST:
+        # Queued before this part is called finished: a worker that dies in between repeats both.
+        wait = settings().longest_job_s
+        jobs.send(settings().fresh_queue, [job.next_part(AGAIN)], wait)
+    else:
+        gone = datetime.now(UTC) + timedelta(days=settings().backup_days)
+        progress.tell(job.tracked, "backups_expire_at", gone.isoformat(timespec="seconds"))
+    progress.finish(job.tracked, job.part)
+
+
+def goodbyes(job: Job) -> None:
+    """Tells each vendor, once, and forgets the connection whatever it answers."""
+    for held in connections.of_user(job.user):
+        try:
+            outcome: str = part(held)
+        except RetryLaterError:
+            outcome = "refused by the vendor"
+        progress.tell(job.tracked, held.provider, outcome)
+        connections.delete(held)
+
+
+def sweep(user: str) -> dict[str, int]:
+    """Deletes everything kept under the person, and says how much of what there was."""
+    found = sections.erase(user)
+    for item in list(control.under(f"U#{user}")):
+        kind = item["sk"].partition("#")[0]
+        if kind == "J" and not item.get("erasure"):
+            control.take(f"J#{item['id']}", "J")
+        control.take(f"U#{user}", item["sk"])
+        name = {"J": "jobs", "N": "consents", "C": "connections"}[kind]
+        found[name] = found.get(name, 0) + 1
+    return found
+
+
+def started(user: str) -> str:
+    """Queues the erasure; returns the id its receipt is read under."""
+    id_ = jobs.new_id()
+    progress.open_job(id_, progress.pseudonym(user), "erase", [FIRST, AGAIN])
+    job = Job(id=id_, task="erase", reason="sync", as_of=now_ms(), user=user, tracked=id_, part=FIRST)
+    jobs.send(settings().fresh_queue, [job])
+    return id_

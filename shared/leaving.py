@@ -1,0 +1,100 @@
+"""Goodbye to a connection, at the vendor and here. Every step may be repeated.
+
+The door closes the connection at once, so that nothing more is fetched for it; the worker then ends the grant at the
+vendor, takes the tokens away and, where asked, the data.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from shared import connections, consents, jobs, progress, sections, tokens
+from shared.apps import App
+from shared.connections import Connection
+from shared.errors import NotFoundError, RetryLaterError, TributaryError
+from shared.jobs import Job, new_id, now_ms
+from shared.log import logger
+from shared.providers import Holder, OAuth2, Provider, Request
+from shared.providers.registry import provider
+from shared.secret import apps
+from shared.settings import settings
+from shared.subscriptions import our_side
+from shared.vendor import ask
+
+Outcome = Literal["revoked", "refused by the vendor", "the vendor has no revocation", "nothing to revoke"]
+
+
+def asked(user: str, connection: str, purge: bool) -> str:
+    """Closes the person's connection and queues the rest; returns the job's id. Raises NotFoundError."""
+    held = connections.load(connection)
+    if held is None or held.user != user:
+        raise NotFoundError("no such connection", "connection")
+    connections.close(held)
+    id_ = new_id()
+    progress.open_job(id_, user, "disconnect", [held.provider])
+    job = Job(
+        id=id_, task="disconnect", reason="sync", as_of=now_ms(), connection=held.id, deleted=purge, tracked=id_,
+        part=held.provider,
+    )  # fmt: skip
+    jobs.send(settings().fresh_queue, [job])
+    return id_
+
+
+def disconnect(job: Job) -> None:
+    """With `deleted`, the data this source brought goes too."""
+    held = connections.load(job.connection)
+    if held is None:
+        return
+    outcome = part(held)
+    consents.record(apps().hooks.key, held.user, "withdrawn", held.provider, cause="disconnected")
+    if job.deleted:
+        connections.delete(held)
+        sections.purge(held.user, held.provider)
+    else:
+        connections.forget_tokens(held)
+    progress.tell(job.tracked, held.provider, outcome)
+    progress.finish(job.tracked, job.part)
+
+
+def part(held: Connection) -> Outcome:
+    """Ends the grant at the vendor and removes the person's own subscriptions. A refusal is an answer; only a vendor
+    that cannot be reached is tried again (RetryLaterError)."""
+    source = provider(held.provider)
+    if not isinstance(source.auth, OAuth2) or not held.sealed:
+        return "nothing to revoke"
+    app = apps().app(source.id)
+    try:
+        token = tokens.access_token(source, app, held, parting=True)
+        unsubscribe(source, app, held, token)
+        if source.auth.revoke is None:
+            return "the vendor has no revocation"
+        revoke(source, source.auth, app, held, token)
+    except RetryLaterError:
+        raise
+    except TributaryError as error:
+        logger().info("the vendor refused a goodbye", extra={"provider": source.id, "error": type(error).__name__})
+        return "refused by the vendor"
+    return "revoked"
+
+
+def unsubscribe(source: Provider, app: App, held: Connection, token: str) -> None:
+    wished = source.subscriptions
+    if wished is None or wished.per != "connection" or wished.delete is None:
+        return
+    hook = our_side(source, app, held.id)
+    for standing in wished.read(ask(source, app, wished.listing(hook), token).json):
+        if standing.url == hook.url:
+            ask(source, app, wished.delete(hook, standing), token)
+
+
+def revoke(source: Provider, auth: OAuth2, app: App, held: Connection, token: str) -> None:
+    """Drives the spec's generator: a request out, its reply in."""
+    assert auth.revoke
+    asking = auth.revoke(Holder(app.client_id, app.client_secret, token, held.account, now_ms() // 1000))
+    request: Request | None = next(asking, None)
+    while request is not None:
+        reply = ask(source, app, request, token).json
+        try:
+            request = asking.send(reply)
+        except StopIteration:
+            request = None

@@ -1,0 +1,56 @@
+"""Reading what a vendor sent: dotted paths, and mappings of one record lifted to the vendor's envelope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import wraps
+from typing import Any, TypeAlias
+
+from shared.errors import ProviderChangedError, SkipRecordError
+from shared.model import Item, Skipped
+
+Json: TypeAlias = Mapping[str, Any]
+Map: TypeAlias = Callable[[Json], Iterable[Item]]
+
+
+def dig(reply: Any, path: str) -> Any:
+    """The value at a dotted path, or None. An empty path is the reply itself."""
+    for key in filter(None, path.split(".")):
+        reply = reply.get(key) if isinstance(reply, Mapping) else None
+    return reply
+
+
+def bury(value: Any, path: str) -> Any:
+    """The opposite of `dig`: the envelope that holds `value` at `path`."""
+    for key in reversed([key for key in path.split(".") if key]):
+        value = {key: value}
+    return value
+
+
+def per_record(path: str) -> Callable[[Map], Map]:
+    """Lifts a mapping of one record to the vendor's envelope; a record that makes no sense is skipped, not fatal."""
+
+    def lift(map_record: Map) -> Map:
+        @wraps(map_record)
+        def map_page(reply: Json) -> Iterator[Item]:
+            records = dig(reply, path)
+            if not isinstance(records, list):
+                raise ProviderChangedError(f"the reply holds no list at {path!r}")
+            for index, record in enumerate(records):
+                yield from attempt(index, map_record, record)
+
+        return map_page
+
+    return lift
+
+
+def attempt(index: int, map_record: Map, record: Json) -> list[Item]:
+    """The record's items, or one `Skipped` that names the field and never the value."""
+    try:
+        return list(map_record(record))
+    except KeyError as missing:
+        return [Skipped(index, "missing field", str(missing.args[0]))]
+    except SkipRecordError as reason:
+        return [Skipped(index, str(reason))]
+    except (TypeError, ValueError, AttributeError, ArithmeticError) as wrong:
+        return [Skipped(index, f"unreadable record ({type(wrong).__name__})")]

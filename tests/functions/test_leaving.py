@@ -1,0 +1,139 @@
+"""Goodbyes: to a connection, at the vendor, to a whole person; and the ledger that remembers."""
+
+import json
+import time
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from shared import consents
+from tests.functions.system import System
+
+WEEK = timedelta(days=6)
+TODAY = datetime.now(ZoneInfo("Europe/Berlin")).date()
+SPAN = ((TODAY - WEEK).isoformat(), TODAY.isoformat())
+
+
+def job(system: System, id_: str, user: str = "ada") -> dict[str, Any]:
+    with system.api(user) as api:
+        report: dict[str, Any] = api.get(f"/v1/jobs/{id_}").json()
+        return report
+
+
+def connections(system: System, user: str = "ada") -> dict[str, dict[str, Any]]:
+    with system.api(user) as api:
+        return {c["provider"]: c for c in api.get("/v1/connections").json()["connections"]}
+
+
+def disconnect(system: System, provider: str, **params: str) -> dict[str, Any]:
+    with system.api() as api:
+        reply = api.delete(f"/v1/connections/{connections(system)[provider]['id']}", params=params)
+    assert reply.status_code == 202, reply.text
+    system.work(("fresh",))
+    assert system.failures == []
+    return job(system, reply.json()["job"])
+
+
+@pytest.mark.parametrize(
+    ("provider", "outcome"),
+    [("oura", "revoked"), ("withings", "revoked"), ("dexcom", "the vendor has no revocation")],
+)
+def test_disconnecting_ends_the_grant_and_keeps_the_data(system: System, provider: str, outcome: str) -> None:
+    told = system.connect(provider)
+    system.work(("fresh",))
+    before = system.days(*SPAN)
+    assert disconnect(system, provider)["told"] == {provider: outcome}
+    assert connections(system)[provider]["state"] == "disconnected"
+    assert system.days(*SPAN) == before
+    [stored] = [i for (pk, _), i in system.items("Control").items() if pk == f"C#{told['connection']}"]
+    assert "sealed" not in stored
+    assert "ring" not in stored
+    again = system.connect(provider)
+    assert again["connection"] == told["connection"]
+    assert connections(system)[provider]["state"] == "active"
+
+
+def test_purging_takes_one_sources_data_and_leaves_the_others(system: System) -> None:
+    system.connect("oura")
+    system.connect("withings")
+    system.work(("fresh",))
+    disconnect(system, "oura", purge="true")
+    sources = {m["source"] for d in system.days(*SPAN).values() for m in d["metrics"].values()}
+    assert sources == {"withings"}
+    assert "oura" not in json.dumps([sk for _, sk in system.items()])
+    assert connections(system).keys() == {"withings"}
+
+
+def test_a_stranger_cannot_disconnect_it(system: System) -> None:
+    told = system.connect("dexcom")
+    with system.api("mallory") as api:
+        reply = api.delete(f"/v1/connections/{told['connection']}")
+    assert (reply.status_code, reply.json()["error"]["param"]) == (404, "connection")
+    assert connections(system)["dexcom"]["state"] == "active"
+
+
+def test_erasing_leaves_nothing_of_the_person_and_all_of_the_others(system: System) -> None:
+    for user, person in (("ada", "ada"), ("ben", "ben")):
+        system.connect("oura", user, person)
+        system.connect("withings", user, person)
+    system.work(("fresh",))
+    bens = {key: item for key, item in system.items().items() if key[0] == "ben"}
+    body = json.dumps({"id": "x", "connection": connections(system)["oura"]["id"]})
+    system.aws("sqs").send_message(QueueUrl=system.env["DEAD_QUEUE"], MessageBody=body)
+    with system.api() as api:
+        receipt = api.delete("/v1/user").json()["job"]
+    system.work(("fresh",))
+    late = {"pk": {"S": "ada"}, "sk": {"S": "D#2026-01-01"}}  # what a worker in flight puts back
+    system.aws("dynamodb").put_item(TableName="Data", Item=late)
+    time.sleep(1.2)
+    system.work(("fresh",))
+    assert system.failures == []
+    report = job(system, receipt)
+    assert report["status"] == "completed"
+    assert {report["told"][p] for p in ("oura", "withings")} == {"revoked"}
+    assert report["told"]["first sweep: sections"] > 20
+    assert report["told"]["first sweep: dead letters"] == 1
+    assert report["told"]["second sweep: days"] == 1
+    assert datetime.fromisoformat(str(report["told"]["backups_expire_at"])) > datetime.now(ZoneInfo("UTC"))
+    left = {k: i for t in ("Data", "Control") for k, i in system.items(t).items() if k[0] in ("ada", "U#ada")}
+    assert left == {}
+    assert "ada" not in {str(i.get("user", {}).get("S")) for i in system.items("Control").values()}
+    assert {key: item for key, item in system.items().items() if key[0] == "ben"} == bens
+
+
+def test_the_ledger_tells_of_consent_and_withdrawal_and_shows_tampering(system: System) -> None:
+    system.connect("dexcom")
+    system.work(("fresh",))
+    disconnect(system, "dexcom")
+    with system.api() as api:
+        ledger = api.get("/v1/consents").json()["consents"]
+    assert [(e["action"], e["provider"], e["cause"]) for e in ledger] == [
+        ("granted", "dexcom", ""),
+        ("withdrawn", "dexcom", "disconnected"),
+    ]
+    key, table = b"test-hook-key", system.aws("dynamodb")
+    assert consents.faults(key, "ada") == []
+    entry = {"pk": {"S": "U#ada"}, "sk": {"S": "N#00000001"}}
+    original = table.get_item(TableName="Control", Key=entry)["Item"]
+    table.put_item(TableName="Control", Item={**original, "text": {"S": "another text"}})
+    assert consents.faults(key, "ada") == ["entry 1 was changed"]
+    table.delete_item(TableName="Control", Key=entry)
+    assert "entry 1 is missing" in consents.faults(key, "ada")
+    table.put_item(TableName="Control", Item=original)
+    table.delete_item(TableName="Control", Key={"pk": {"S": "U#ada"}, "sk": {"S": "N#00000002"}})
+    assert consents.faults(key, "ada") == ["the ledger's end does not match its head"]
+
+
+def test_another_persons_account_is_refused_unless_confirmed(system: System) -> None:
+    told = system.connect("oura", person="ada")
+    with system.api() as api:
+        started = api.post("/v1/connect/oura", json={}).json()
+        consent = system.sandbox.post(started["authorize_url"], data={"person": "ben", "decision": "allow"})
+        back = api.get(consent.headers["location"], headers={"accept": "application/json"})
+        assert back.status_code == 409
+        confirmed = api.post("/v1/connect/oura", json={"switch_account": True}).json()
+        consent = system.sandbox.post(confirmed["authorize_url"], data={"person": "ben", "decision": "allow"})
+        back = api.get(consent.headers["location"], headers={"accept": "application/json"})
+    assert back.json()["connection"] == told["connection"]
