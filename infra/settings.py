@@ -44,6 +44,8 @@ class Settings:
     log_retention_days: int
     raw_retention_days: int
     backup_days: int
+    keep_consent_proof: bool
+    """Keep, of an erased person's consent ledger, its length and last hash: a proof that names nobody."""
     removal: str
     tags: Mapping[str, str]
     worker_timeout_s: int
@@ -135,12 +137,14 @@ def _pairs(value: Any) -> Mapping[str, str]:
 _READERS: Mapping[Any, Callable[[Any], Any]] = {
     str: _text,
     int: _whole,
+    bool: lambda value: bool(_json(value, bool)),
     tuple[str, ...]: _texts,
     Mapping[str, str]: _pairs,
 }
 _EXAMPLES: Mapping[Any, str] = {
     str: "text, as -c {name}=value",
     int: "a whole number, as -c {name}=30",
+    bool: "true or false, as -c {name}=true",
     tuple[str, ...]: 'a JSON list, as -c {name}=\'["one", "two"]\'',
     Mapping[str, str]: 'a JSON object, as -c {name}=\'{{"team": "health"}}\'',
 }

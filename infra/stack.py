@@ -77,8 +77,8 @@ class Tributary(Stack):
             "sync": (256, 10, (*own, control(*MERGE), data("GetItem"), *either)),
             "api": (512, 15, (store.key_may("Decrypt"), control(*READ), data(*READ))),
             "poll": (256, 60, (*own, control(*MERGE), store.read_ring, fresh.send)),
-            "disconnect": (256, 10, (*own, control(*EDIT), fresh.send)),
-            "erase": (256, 10, (*own, control(*MERGE), fresh.send)),
+            "disconnect": (256, 10, (own[0], control(*MERGE), fresh.send)),
+            "erase": (256, 10, (own[0], control("PutItem"), fresh.send)),
             "worker": (512, self.settings.worker_timeout_s, (*work, fresh.consume, fresh.sort_dead, bulk.sort_dead)),
             "worker-bulk": (512, self.settings.worker_timeout_s, (*work, bulk.consume)),
         }
@@ -115,6 +115,7 @@ class Tributary(Stack):
             "DEAD_LETTER_QUEUES": f"{self.fresh.dead.queue_url},{self.bulk.dead.queue_url}",
             "LONGEST_JOB_S": str(self.settings.worker_timeout_s + 60),
             "BACKUP_DAYS": str(self.settings.backup_days),
+            "KEEP_CONSENT_PROOF": str(self.settings.keep_consent_proof).lower(),
         }
 
     def _feed_workers(self) -> None:

@@ -50,6 +50,9 @@ class Connection:
     token_expires: int = 0
     lease_until: int = 0
     suspect_since: int = 0
+    refreshing_since: int = 0
+    """When a refresh of this generation began that has not ended; left behind by a worker that died in it."""
+    reply_lost: bool = False
     last_push_at: int = 0
     last_poll_at: int = 0
     last_data_at: int = 0
@@ -185,6 +188,13 @@ def change(connection_id: str, **values: Any) -> bool:
     sets = ", ".join(f"#{n} = :v{n}" for n in range(len(values)))
     given = {f"v{n}": value for n, value in enumerate(values.values())}
     return control.update(f"C#{connection_id}", "C", f"SET {sets}", given, "attribute_exists(pk)", names)
+
+
+def supersede(held: Connection) -> None:
+    """Tells the other holders of the same vendor account that their grant has ended."""
+    for other in of_account(held.provider, held.account):
+        if other != held.id:
+            suspend(other, "superseded")
 
 
 def close(held: Connection) -> bool:

@@ -23,6 +23,7 @@ from shared.settings import settings
 Action = Literal["granted", "withdrawn"]
 SAID = ("number", "at", "action", "provider", "scopes", "text", "cause", "before")
 HEAD = "N#head"
+EMPTY: dict[str, Any] = {"count": 0, "hash": b""}
 
 
 def record(
@@ -30,18 +31,18 @@ def record(
 ) -> None:
     """Appends one entry. `text` is the version of the words the person agreed to, `cause` why consent ended."""
     while True:
-        head = control.get(f"U#{user}", HEAD) or {"count": 0, "hash": b""}
+        last = head(user) or EMPTY
         entry: dict[str, Any] = {
-            "number": head["count"] + 1,
+            "number": last["count"] + 1,
             "at": now_ms(),
             "action": action,
             "provider": provider,
             "scopes": sorted(scopes),
             "text": text,
             "cause": cause,
-            "before": head["hash"].hex(),
+            "before": last["hash"].hex(),
         }
-        if _append(user, head["count"], {**entry, "hash": chained(key, user, entry)}):
+        if _append(user, last["count"], {**entry, "hash": chained(key, user, entry)}):
             return
 
 
@@ -53,6 +54,12 @@ def chained(key: bytes, user: str, entry: dict[str, Any]) -> bytes:
 def entries(user: str) -> list[dict[str, Any]]:
     found = [item for item in control.under(f"U#{user}", "N#") if item["sk"] != HEAD]
     return sorted(found, key=lambda entry: int(entry["number"]))
+
+
+def head(user: str) -> dict[str, Any] | None:
+    """How many entries a person's ledger has, and the hash of the last."""
+    found = control.get(f"U#{user}", HEAD)
+    return {"count": found["count"], "hash": found["hash"]} if found else None
 
 
 def faults(key: bytes, user: str) -> list[str]:
@@ -67,8 +74,7 @@ def faults(key: bytes, user: str) -> list[str]:
         if not hmac.compare_digest(entry["hash"], chained(key, user, entry)):
             found.append(f"entry {entry['number']} was changed")
         before = entry["hash"]
-    head = control.get(f"U#{user}", HEAD) or {"count": 0, "hash": b""}
-    if (head["count"], head["hash"]) != (len(ledger), before):
+    if (head(user) or EMPTY) != {"count": len(ledger), "hash": before}:
         found.append("the ledger's end does not match its head")
     return found
 
@@ -76,14 +82,14 @@ def faults(key: bytes, user: str) -> list[str]:
 def _append(user: str, seen: int, entry: dict[str, Any]) -> bool:
     """The entry and the head together; False where somebody else appended first."""
     table = settings().control_table
-    head = {"pk": f"U#{user}", "sk": HEAD, "count": entry["number"], "hash": entry["hash"]}
+    newest = {"pk": f"U#{user}", "sk": HEAD, "count": entry["number"], "hash": entry["hash"]}
     item = {"pk": f"U#{user}", "sk": f"N#{entry['number']:08d}", **entry}
     unchanged = {"ConditionExpression": "#count = :seen", "ExpressionAttributeNames": {"#count": "count"}}
     given = {"ExpressionAttributeValues": control.values({":seen": seen})}
     first = {"ConditionExpression": "attribute_not_exists(pk)"}
     writes: Any = [
         {"Put": {"TableName": table, "Item": control.values(item), "ConditionExpression": "attribute_not_exists(pk)"}},
-        {"Put": {"TableName": table, "Item": control.values(head), **({**unchanged, **given} if seen else first)}},
+        {"Put": {"TableName": table, "Item": control.values(newest), **({**unchanged, **given} if seen else first)}},
     ]
     try:
         dynamodb().transact_write_items(TransactItems=writes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from shared import connections, control, dead_letters, jobs, progress, sections
+from shared import connections, consents, control, dead_letters, jobs, progress, sections
 from shared.errors import RetryLaterError
 from shared.jobs import Job, now_ms
 from shared.leaving import part
@@ -21,6 +21,7 @@ FIRST, AGAIN = "first sweep", "second sweep"
 def erase(job: Job) -> None:
     if job.part == FIRST:
         goodbyes(job)
+        proof(job.user)
     swept = sweep(job.user)
     swept["dead letters"] = dead_letters.drop(job.user)
     for what, count in swept.items():
@@ -45,6 +46,12 @@ def goodbyes(job: Job) -> None:
             outcome = "refused by the vendor"
         progress.tell(job.tracked, held.provider, outcome)
         connections.delete(held)
+
+
+def proof(user: str) -> None:
+    """Where the operator keeps one: that somebody consented and left, with nothing that says who."""
+    if settings().keep_consent_proof and (head := consents.head(user)):
+        control.put({"pk": f"PROOF#{jobs.new_id()}", "sk": "PROOF", **head, "erased": now_ms()})
 
 
 def sweep(user: str) -> dict[str, int]:

@@ -73,6 +73,8 @@ def finish(provider: Provider, apps: Apps, state: str, code: str) -> tuple[Conne
     # The ledger knows of the consent before any token is kept on its strength.
     consents.record(apps.hooks.key, held.user, "granted", provider.id, scopes, known["text"])
     tokens.keep_granted(provider, held, reply)
+    if provider.exclusive_grant:
+        connections.supersede(held)
     first_sync(provider, held)
     return held, str(known["return_url"])
 

@@ -34,10 +34,10 @@ def walk(now: int) -> int:
 
 
 def visit(minute: int) -> int:
-    place = minute % RING_MINUTES
-    if minute % DAILY == 0:
-        renew()
-    return look((f"{place}#{shard}" for shard in range(SHARDS)), minute * MINUTE)
+    segments = [f"{minute % RING_MINUTES}#{shard}" for shard in range(SHARDS)]
+    if minute % DAILY < RING_MINUTES:
+        renew([item for segment in segments for item in control.on_ring(segment)], minute % DAILY == 0)
+    return look(segments, minute * MINUTE)
 
 
 def look(segments: Iterable[str], at: int, everything: bool = False) -> int:
@@ -55,11 +55,21 @@ def look(segments: Iterable[str], at: int, everything: bool = False) -> int:
     return len(found)
 
 
-def renew() -> None:
-    """Once a day: the subscriptions an app holds for everybody."""
+def renew(held: Iterable[control.Item], apps_too: bool) -> None:
+    """Once a day: each person's own subscriptions, and those an app holds for everybody. Vendors drop them silently."""
     now = now_ms()
-    wished = [p.id for p in providers() if p.subscriptions and p.subscriptions.per == "app"]
+    wished = {p.id: p.subscriptions.per for p in providers() if p.subscriptions}
+    whose = [
+        (item["provider"], item["pk"].removeprefix("C#"))
+        for item in held
+        if wished.get(item["provider"]) == "connection"
+    ]
+    if apps_too:
+        whose += [(p, "") for p, per in wished.items() if per == "app"]
     jobs.send(
         settings().fresh_queue,
-        [Job(id=f"subscribe.{p}.{now}", task="subscribe", reason="poll", as_of=now, provider=p) for p in wished],
+        [
+            Job(id=f"subscribe.{p}.{c}.{now}", task="subscribe", reason="poll", as_of=now, provider=p, connection=c)
+            for p, c in whose
+        ],
     )

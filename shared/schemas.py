@@ -70,6 +70,7 @@ class Connection(BaseModel):
     name: str
     state: Literal["pending", "active", "degraded", "reconnect", "disconnected"]
     cause: str
+    advice: str = Field(description="What to do about it; empty where there is nothing to do")
     since: str
     scopes: list[str]
     missing_scopes: list[str]
@@ -78,6 +79,7 @@ class Connection(BaseModel):
     last_data_at: str | None
     last_push_at: str | None
     last_poll_at: str | None
+    next_poll_at: str | None
 
 
 class Connections(BaseModel):

@@ -23,6 +23,7 @@ class Settings:
     longest_job_s: int
     """After this long, nothing that was running when it began still is."""
     backup_days: int
+    keep_consent_proof: bool
 
 
 @cache
@@ -42,4 +43,5 @@ def settings() -> Settings:
         dead_letter_queues=tuple(filter(None, env.get("DEAD_LETTER_QUEUES", "").split(","))),
         longest_job_s=int(env["LONGEST_JOB_S"]),
         backup_days=int(env["BACKUP_DAYS"]),
+        keep_consent_proof=env.get("KEEP_CONSENT_PROOF") == "true",
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from shared.model import DAY, MINUTE
 from shared.providers import Cadence, Provider
 
 LOOK_MINUTES = 30
@@ -23,6 +24,22 @@ def due(provider: Provider, resources: Iterable[str], zone: str, at: int, wake: 
     granted = set(resources)
     asked = (r for r in provider.resources if r.fetch and r.name in granted)
     return tuple(r.name for r in asked if is_due(r.cadence, look, wake))
+
+
+def next_look(connection_minute: int, after: int) -> int:
+    """The next instant at which the ring comes by this minute of the half hour. Milliseconds."""
+    period, at = LOOK_MINUTES * MINUTE, connection_minute * MINUTE
+    return after - (after - at) % period + period
+
+
+def next_due(provider: Provider, resources: Iterable[str], zone: str, connection_minute: int, after: int) -> int | None:
+    """When this connection will next be polled for anything; None for one that is not polled by the clock."""
+    granted, at = tuple(resources), next_look(connection_minute, after)
+    for _ in range(2 * DAY // (LOOK_MINUTES * MINUTE)):
+        if provider.timer_polling and due(provider, granted, zone, at):
+            return at
+        at += LOOK_MINUTES * MINUTE
+    return None
 
 
 def is_due(cadence: Cadence, look: int, wake: int) -> bool:

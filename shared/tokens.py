@@ -98,7 +98,7 @@ def keep(provider: Provider, held: Connection, reply: Json) -> bool:
         f"C#{held.id}",
         "C",
         "SET sealed = :sealed, token_expires = :expires, generation = :next, #state = :active, lease_until = :free"
-        f"{', ring = :ring' if ring else ''} REMOVE cause, suspect_since",
+        f"{', ring = :ring' if ring else ''} REMOVE cause, suspect_since, refreshing_since, reply_lost",
         {
             **ring,
             "sealed": seal(held.owner, "tokens", plain),
@@ -117,18 +117,23 @@ def _lease(held: Connection, now: int) -> bool:
     return control.update(
         f"C#{held.id}",
         "C",
-        "SET lease_until = :until",
+        "SET lease_until = :until, refreshing_since = if_not_exists(refreshing_since, :now)",
         {"until": now + LEASE_MS, "now": now, "seen": held.generation},
         "generation = :seen AND (attribute_not_exists(lease_until) OR lease_until < :now)",
     )
 
 
 def _suspect(provider: Provider, held: Connection, now: int) -> Exception:
-    """The first refusal may be the echo of somebody's success that is not written yet: look again a lease later."""
+    """The first refusal may be the echo of somebody's success that is not written yet: look again a lease later.
+
+    Where an earlier refresh began and never ended, the vendor has probably spent the token on a reply we lost.
+    """
+    lost = held.reply_lost or bool(held.refreshing_since)
     if held.suspect_since and now - held.suspect_since >= LEASE_MS:
-        return condemn(provider, held, "invalid_grant")
-    given: dict[str, Any] = {"now": held.suspect_since or now, "seen": held.generation}
-    control.update(f"C#{held.id}", "C", "SET suspect_since = :now", given, "generation = :seen")
+        return condemn(provider, held, "refresh_reply_lost" if lost else "invalid_grant")
+    given: dict[str, Any] = {"since": held.suspect_since or now, "lost": lost, "seen": held.generation}
+    noted = "SET suspect_since = :since, reply_lost = :lost REMOVE refreshing_since"
+    control.update(f"C#{held.id}", "C", noted, given, "generation = :seen")
     return RetryLaterError(f"{provider.name} refused the refresh token; looking again", LEASE_MS / 1000 + 1)
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from shared import connections, consents, days, progress, schemas, series
+from shared import condition, connections, consents, days, progress, schemas, series
 from shared.api import iso, iso_or_none
 from shared.catalogue import METRICS
 from shared.days import Choice, Report, Value
 from shared.errors import NotFoundError
+from shared.jobs import now_ms
 from shared.providers import OAuth2
 from shared.providers.registry import provider
 from shared.recovery import Component
+from shared.timetable import next_due
 
 
 def connection_list(user: str) -> schemas.Connections:
@@ -20,22 +22,27 @@ def connection_list(user: str) -> schemas.Connections:
 
 
 def connection(held: connections.Connection) -> schemas.Connection:
-    source = provider(held.provider)
-    asked = source.auth.scopes if isinstance(source.auth, OAuth2) else ()
+    source, now = provider(held.provider), now_ms()
+    found = condition.of(held, source, now)
+    minute = int(connections.segment(held.id).split("#")[0])
+    polled = held.state == "active" and isinstance(source.auth, OAuth2)
+    upcoming = next_due(source, held.resources, held.zone, minute, now) if polled else None
     return schemas.Connection(
         id=held.id,
         provider=held.provider,
         name=source.name,
-        state=held.state,
-        cause=held.cause,
-        since=iso(held.since),
+        state=found.state,
+        cause=found.cause,
+        advice=found.advice,
+        since=iso(found.since),
         scopes=list(held.scopes),
-        missing_scopes=sorted(set(asked) - set(held.scopes)) if held.scopes else [],
+        missing_scopes=condition.missing_scopes(held, source),
         resources=list(held.resources),
         backfill=held.backfill,
         last_data_at=iso_or_none(held.last_data_at),
         last_push_at=iso_or_none(held.last_push_at),
         last_poll_at=iso_or_none(held.last_poll_at),
+        next_poll_at=iso_or_none(upcoming or 0),
     )
 
 

@@ -247,6 +247,8 @@ class Provider:
     """Raises what a 2xx reply says in its body, for vendors that put the status there."""
     history_days: int | None = None
     timer_polling: bool = True
+    exclusive_grant: bool = False
+    """True where the vendor keeps one live grant an account: a second person's consent ends the first one's."""
 
     def resource(self, name: str) -> Resource:
         for resource in self.resources:

@@ -17,6 +17,9 @@ SIGNED_IN = {
     "POST /v1/sync",
     "POST /v1/uploads",
     "GET /v1/connections",
+    "DELETE /v1/connections/{id}",
+    "DELETE /v1/user",
+    "GET /v1/consents",
     "GET /v1/days",
     "GET /v1/metrics",
     "GET /v1/metrics/{metric}",
@@ -52,7 +55,7 @@ def test_only_the_named_routes_ask_for_no_token(variant: str, request: pytest.Fi
 
 def test_one_integration_per_function(default: Template) -> None:
     made = [each["Properties"] for each in default.find_resources("AWS::ApiGatewayV2::Integration").values()]
-    assert len(made) == 6
+    assert len(made) == 8
     assert {each["PayloadFormatVersion"] for each in made} == {"2.0"}
 
 
@@ -89,7 +92,7 @@ def test_origins_are_allowed_and_passed_on(custom: Template) -> None:
             "CorsConfiguration": Match.object_like(
                 {
                     "AllowOrigins": origins,
-                    "AllowMethods": ["GET", "POST"],
+                    "AllowMethods": ["DELETE", "GET", "POST"],
                     "AllowHeaders": [
                         "authorization",
                         "content-type",

@@ -14,6 +14,8 @@ PLAN = {
     "webhook": (256, 10),
     "upload": (512, 30),
     "sync": (256, 10),
+    "disconnect": (256, 10),
+    "erase": (256, 10),
     "api": (512, 15),
     "poll": (256, 60),
     "worker": (512, 60),
@@ -92,6 +94,7 @@ def test_each_function_has_its_own_role_log_group_and_alarm(
 def test_every_function_knows_where_things_are(functions: dict[str, dict[str, Any]]) -> None:
     names = "DATA_TABLE CONTROL_TABLE RAW_BUCKET VAULT_KEY APP_SECRET FRESH_QUEUE BULK_QUEUE CHANGES_QUEUE"
     rest = {"PUBLIC_URL", "RETURN_ORIGINS", "LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
+    rest |= {"DEAD_LETTER_QUEUES", "LONGEST_JOB_S", "BACKUP_DAYS", "KEEP_CONSENT_PROOF"}
     for each in functions.values():
         assert set(each["Environment"]["Variables"]) == {*names.split(), *rest}
 
@@ -117,9 +120,9 @@ def may(permissions: dict[str, set[tuple[str, str]]], action: str, *parts: str) 
     ("action", "parts", "who"),
     [
         ("sqs:ReceiveMessage", ("Fresh",), "worker"),
-        ("sqs:ReceiveMessage", ("Bulk",), "worker-bulk"),
-        ("sqs:ReceiveMessage", ("Dead",), ""),
-        ("sqs:SendMessage", ("Fresh",), "callback webhook upload sync poll worker worker-bulk"),
+        ("sqs:ReceiveMessage", ("Bulk",), "worker worker-bulk"),
+        ("sqs:ReceiveMessage", ("Dead",), "worker"),
+        ("sqs:SendMessage", ("Fresh",), "callback webhook upload sync poll disconnect erase worker worker-bulk"),
         ("sqs:SendMessage", ("Bulk",), "callback sync worker worker-bulk"),
         ("sqs:SendMessage", ("Changes",), "worker worker-bulk"),
         ("s3:GetObject", ("raw/*",), "worker worker-bulk"),
@@ -130,14 +133,14 @@ def may(permissions: dict[str, set[tuple[str, str]]], action: str, *parts: str) 
         ("s3:DeleteObject", ("raw/*",), ""),
         ("s3:ListBucket", ("Raw",), "worker worker-bulk"),
         ("dynamodb:Query", ("Control", "/index/ring"), "poll worker worker-bulk"),
-        ("dynamodb:GetItem", ("Data",), "callback upload api worker worker-bulk"),
+        ("dynamodb:GetItem", ("Data",), "connect callback upload sync api worker worker-bulk"),
         ("dynamodb:PutItem", ("Data",), "callback upload worker worker-bulk"),
         ("dynamodb:DeleteItem", ("Data",), "worker worker-bulk"),
-        ("dynamodb:PutItem", ("Control",), "connect callback webhook upload sync poll worker worker-bulk"),
+        ("dynamodb:PutItem", ("Control",), " ".join(PLAN.keys() - {"api"})),
         ("dynamodb:DeleteItem", ("Control",), "connect callback upload worker worker-bulk"),
         ("dynamodb:ConditionCheckItem", ("Control",), "callback worker worker-bulk"),
         ("secretsmanager:GetSecretValue", ("App",), "connect callback webhook upload sync poll worker worker-bulk"),
-        ("kms:GenerateDataKey", ("Key",), "connect callback webhook upload sync poll worker worker-bulk"),
+        ("kms:GenerateDataKey", ("Key",), " ".join(PLAN.keys() - {"api"})),
         ("kms:Decrypt", ("Key",), " ".join(PLAN)),
         ("dynamodb:Scan", (), ""),
     ],

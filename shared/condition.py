@@ -1,0 +1,52 @@
+"""How a connection is, in the person's words: a pure function of what is stored, so nothing need keep it up to date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.connections import Connection
+from shared.model import DAY
+from shared.providers import OAuth2, Provider
+
+QUIET_MS = 2 * DAY
+State = Literal["pending", "active", "degraded", "reconnect", "disconnected"]
+ADVICE = {
+    "pending": "Finish connecting at the provider, or start again.",
+    "invalid_grant": "The provider ended our access. Connect again.",
+    "refresh_reply_lost": "A reply of the provider was lost while access was renewed. Connect again.",
+    "no_refresh_token": "The provider gave access for a limited time. Connect again.",
+    "revoked_at_vendor": "Access was ended at the provider. Connect again to go on.",
+    "superseded": "This provider account was connected by somebody else, and allows one at a time. Connect again.",
+    "missing_scopes": "Some kinds of data were not allowed. Connect again and allow them to get them.",
+    "no_data": "Nothing new for two days. Open the provider's app and let it sync.",
+    "disconnected_by_user": "",
+}
+
+
+@dataclass(frozen=True)
+class Condition:
+    state: State
+    cause: str
+    since: int
+
+    @property
+    def advice(self) -> str:
+        return ADVICE.get(self.cause or self.state, "")
+
+
+def of(held: Connection, provider: Provider, now: int) -> Condition:
+    if held.state != "active":
+        return Condition(held.state, held.cause, held.since)
+    heard = max(held.last_data_at, held.since)
+    if isinstance(provider.auth, OAuth2) and now - heard > QUIET_MS:
+        return Condition("degraded", "no_data", heard + QUIET_MS)
+    if missing_scopes(held, provider):
+        return Condition("degraded", "missing_scopes", held.since)
+    return Condition("active", "", held.since)
+
+
+def missing_scopes(held: Connection, provider: Provider) -> list[str]:
+    """What was asked for and not granted; a vendor that does not say granted all of it."""
+    asked = provider.auth.scopes if isinstance(provider.auth, OAuth2) else ()
+    return sorted(set(asked) - set(held.scopes)) if held.scopes else []

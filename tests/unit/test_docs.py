@@ -1,0 +1,162 @@
+"""The documentation says what the code does, as far as a machine can tell."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ops import cli, coverage, openapi
+from shared import condition, errors
+from shared.providers import Provider
+from shared.providers.registry import provider_ids, providers
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+README, OPERATIONS = ROOT / "README.md", DOCS / "operations.md"
+PAGES = sorted([README, *DOCS.rglob("*.md")])
+EVERY_PAGE = [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES]
+EVERY_PROVIDER = [pytest.param(p, id=p.id) for p in providers()]
+
+FENCED = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]*))?\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+QUOTED = re.compile(r"From \[`([^`]+)`\][^`]*?:\n\n```python\n(.*?)```", re.DOTALL)
+NAMED_PATH = re.compile(r"`((?:[\w.]+/)+[\w.]+\.\w+|[\w]+\.(?:py|json|toml|lock))`")
+OUR_FOLDERS = ("functions/", "shared/", "infra/", "ops/", "sandbox/", "tests/", "docs/")
+
+
+def text(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def prose(page: Path) -> str:
+    return FENCED.sub("", text(page))
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in HEADING.findall(prose(page)))
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+def links(page: Path) -> Iterator[tuple[Path, str]]:
+    for target, anchor in LINK.findall(prose(page)):
+        yield ((page.parent / target).resolve() if target else page), anchor
+
+
+# ---------------------------------------------------------------- generated
+
+
+def test_the_providers_tables_are_current() -> None:
+    stale = [str(path.relative_to(ROOT)) for path, wanted in coverage.documents().items() if text(path) != wanted]
+    assert stale == [], "run `python -m ops.coverage`"
+
+
+def test_the_api_description_is_current() -> None:
+    assert text(DOCS / "openapi.json") == openapi.text(), "write ops.openapi.text() to docs/openapi.json"
+
+
+# ---------------------------------------------------------------- complete
+
+
+@pytest.mark.parametrize("provider", EVERY_PROVIDER)
+def test_a_provider_has_a_page_with_its_gaps_and_addresses(provider: Provider) -> None:
+    assert coverage.gaps(provider)
+    page = text(coverage.page(provider))
+    if coverage.on_ring(provider):
+        assert f"/v1/callback/{provider.id}" in page
+    if provider.webhook:
+        assert f"/v1/webhooks/{provider.id}" in page
+
+
+def test_no_page_is_of_a_provider_that_is_gone() -> None:
+    assert {page.stem for page in (DOCS / "providers").iterdir()} == set(provider_ids())
+
+
+def test_every_setting_is_explained() -> None:
+    settings = json.loads(text(ROOT / "cdk.json"))["context"]
+    ours = {name: value for name, value in settings.items() if not name.startswith("@")}
+    rows = dict(re.findall(r"^\| `(\w+)` \| (?:`([^`]*)`|\d+|empty) \| .+ \|$", text(README), re.MULTILINE))
+    assert rows.keys() == ours.keys()
+
+
+def test_the_defaults_of_the_settings_are_those_of_cdk_json() -> None:
+    for name, value in json.loads(text(ROOT / "cdk.json"))["context"].items():
+        if not name.startswith("@"):
+            assert f"| `{name}` | {spelled(value)} |" in text(README)
+
+
+def spelled(value: object) -> str:
+    if type(value) is int:
+        return str(value)
+    return "empty" if value == "" else f"`{value if isinstance(value, str) else json.dumps(value)}`"
+
+
+def test_every_route_is_in_the_readme() -> None:
+    routes = [(m.upper(), path) for path, methods in openapi.description()["paths"].items() for m in methods]
+    assert len(routes) > 8
+    assert [route for route in routes if f"| `{' '.join(route)}` |" not in text(README)] == []
+
+
+def test_every_error_code_is_in_the_readme() -> None:
+    kinds = [errors.BadRequestError, *errors.BadRequestError.__subclasses__()]
+    assert [kind.code for kind in kinds if f"`{kind.code}`" not in text(README)] == []
+
+
+def test_every_reason_of_a_connection_is_explained() -> None:
+    assert [cause for cause in condition.ADVICE if f"| `{cause}` |" not in text(OPERATIONS)] == []
+
+
+# ---------------------------------------------------------------- true
+
+
+@pytest.mark.parametrize("page", EVERY_PAGE)
+def test_links_lead_somewhere(page: Path) -> None:
+    broken = [
+        f"{target.name}#{anchor}"
+        for target, anchor in links(page)
+        if not target.exists() or (anchor and anchor not in anchors(target))
+    ]
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", EVERY_PAGE)
+def test_files_named_are_there(page: Path) -> None:
+    named = [path for path in NAMED_PATH.findall(prose(page)) if path.startswith(OUR_FOLDERS) or "/" not in path]
+    ours = [path for path in named if path not in ("spec.py", "mapping.py", "answer.json")]
+    assert [path for path in ours if not (ROOT / path).exists()] == []
+
+
+def test_the_architecture_names_files() -> None:
+    assert len(set(NAMED_PATH.findall(text(DOCS / "architecture.md")))) > 30
+
+
+@pytest.mark.parametrize("page", EVERY_PAGE)
+def test_code_quoted_from_a_file_is_in_it(page: Path) -> None:
+    for path, quoted in QUOTED.findall(text(page)):
+        lines = {line.strip() for line in text(ROOT / path).splitlines()}
+        assert [line for line in quoted.splitlines() if line.strip() not in lines] == [], path
+
+
+def test_the_walk_quotes_code() -> None:
+    page = text(DOCS / "adding-a-provider.md")
+    assert len(QUOTED.findall(page)) == page.count("```python") >= 6
+
+
+def test_make_targets_and_commands_exist() -> None:
+    said = "\n".join(map(text, PAGES))
+    targets = set(re.findall(r"^([\w-]+):", text(ROOT / "Makefile"), re.MULTILINE))
+    assert set(re.findall(r"(?:^|`)make ([\w-]+)", said, re.MULTILINE)) <= targets
+    (commands,) = (a for a in cli.parser()._actions if isinstance(a, argparse._SubParsersAction))
+    assert set(re.findall(r"(?:`|bin/)tributary ([a-z]+)", said)) <= commands.choices.keys()
+
+
+def test_the_walk_of_a_webhook_is_at_most_fourteen_files() -> None:
+    walk = re.findall(r"^\| (\d+) \| `([^`]+)` \|", text(DOCS / "architecture.md"), re.MULTILINE)
+    assert [int(number) for number, _ in walk[:14]] == list(range(1, 15))
+    assert len(walk) == 14
