@@ -124,6 +124,7 @@ def say(answer: object) -> int:
 
 
 def demo(options: argparse.Namespace) -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
     begun, played = time.monotonic(), False

@@ -68,7 +68,8 @@ def matrix() -> str:
         if metric in known
     ]
     missing = ", ".join(f"`{metric}`" for metric in METRICS if metric not in known)
-    return f"{table(('Metric', 'Unit', *map(link, providers())), rows)}\nIn the catalogue, but of no provider yet: {missing}.\n"
+    head = ("Metric", "Unit", *map(link, providers()))
+    return f"{table(head, rows)}\nIn the catalogue, but of no provider yet: {missing}.\n"
 
 
 def resources() -> str:

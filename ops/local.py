@@ -98,8 +98,9 @@ def systems() -> list[Local]:
 
 
 def running() -> Local:
-    """The latest that is ready. Raises LocalError where there is none."""
+    """The latest that is ready, rather one of `up` than somebody's demo. Raises LocalError where there is none."""
     ready = [system for system in systems() if system.outputs and any(map(is_alive, system.pids))]
+    ready.sort(key=lambda system: system.owner == 0)
     if not ready:
         raise LocalError("no local system is running; start one with `tributary up` or `make up`")
     return ready[-1]

@@ -54,6 +54,8 @@ def refresh(provider: Provider, app: App, held: Connection) -> str:
     now = now_ms()
     if not _lease(held, now):
         raise RetryLaterError(f"another worker is refreshing the {provider.name} token", LOSER_WAITS_S)
+    # Under the lease nobody else refreshes: what is read now says whether somebody began before us and never ended.
+    held = connections.load(held.id) or held
     refresh_token = opened(held).get("refresh_token")
     if not refresh_token:
         raise condemn(provider, held, "no_refresh_token")
@@ -128,7 +130,8 @@ def _suspect(provider: Provider, held: Connection, now: int) -> Exception:
 
     Where an earlier refresh began and never ended, the vendor has probably spent the token on a reply we lost.
     """
-    lost = held.reply_lost or bool(held.refreshing_since)
+    current = connections.load(held.id) or held
+    lost = current.reply_lost or held.refreshing_since < now or current.lease_until != held.lease_until
     if held.suspect_since and now - held.suspect_since >= LEASE_MS:
         return condemn(provider, held, "refresh_reply_lost" if lost else "invalid_grant")
     given: dict[str, Any] = {"since": held.suspect_since or now, "lost": lost, "seen": held.generation}

@@ -161,7 +161,9 @@ def test_importing_needs_nothing() -> None:
     """No environment, no credentials, no network: what a function needs it asks for when it is called."""
     names = [f"functions.{f.parent.name}.handler" for f in ROOT.glob("functions/*/handler.py")]
     assert len(names) >= 8
-    no_network = "import socket\ndef refuse(*a, **k): raise OSError('network at import')\nsocket.socket.connect = refuse"
+    no_network = (
+        "import socket\ndef refuse(*a, **k): raise OSError('network at import')\nsocket.socket.connect = refuse"
+    )
     assert python("\n".join([no_network, *(f"import {name}" for name in names), "print('ok')"])) == "ok\n"
 
 

@@ -32,7 +32,9 @@ def window(first: str, last: str) -> Window:
     return Window(date.fromisoformat(first), date.fromisoformat(last))
 
 
-def answer(items: Iterable[Item], days: Window | None = None, zones: Zones = BERLIN, as_of: int = 1, **more: Any) -> Answer:
+def answer(
+    items: Iterable[Item], days: Window | None = None, zones: Zones = BERLIN, as_of: int = 1, **more: Any
+) -> Answer:
     """What a vendor that sends our own items would answer."""
     resource = Resource(name="data", map=lambda page: page["items"], **more)
     nobody = FileUpload((), lambda body, media, zone: Upload({}, 0, ()))

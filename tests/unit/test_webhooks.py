@@ -1,0 +1,167 @@
+"""Proofs at their edges, with a provider of our own making; every real provider's are in tests/contract."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.apps import App, Hooks
+from shared.errors import BadRequestError, InvalidSignatureError, NotFoundError
+from shared.model import DAY, MINUTE
+from shared.providers import Event, FileUpload, HmacSignature, Provider, SecretPath, Upload, Webhook
+from shared.webhooks import Call, accept, answer, sign
+
+NOW = 1_795_000_000_000
+APP = App("id", "app-secret")
+HOOKS = Hooks(b"key", 3, NOW - DAY)
+STAMPED = HmacSignature(header="x-signature", prefix="v1=", timestamp_header="x-time")
+
+
+def read(body: bytes, now: datetime) -> Iterator[Event]:
+    yield Event(account=json.loads(body)["who"])
+
+
+def provider(**webhook: Any) -> Provider:
+    return Provider(
+        id="ring", name="Ring", docs="", kind="ring", base_url="", resources=(), webhook=Webhook(read=read, **webhook),
+        auth=FileUpload((), lambda body, media, zone: Upload({}, 0, ())),
+    )  # fmt: skip
+
+
+def stamped(stamp: str, body: bytes = b'{"who":"ada"}', secret: str = "app-secret", **changed: str) -> Call:
+    headers = {"x-time": stamp, "x-signature": sign(STAMPED, secret, body, stamp), **changed}
+    return Call(headers, body, None, NOW)
+
+
+def take(call: Call, proof: HmacSignature = STAMPED) -> list[Any]:
+    return accept(provider(proof=proof), APP, HOOKS, call)[1]
+
+
+@pytest.mark.parametrize("off", [0, -300, 300])
+@pytest.mark.parametrize("unit", [1, 1000])
+def test_a_fresh_stamp_in_seconds_or_milliseconds_is_taken(off: int, unit: int) -> None:
+    assert take(stamped(str((NOW // 1000 + off) * unit))) == [Event(account="ada")]
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    ["", "-1", "1.5", "now", "१२३", str(NOW // 1000 - 301), str(NOW // 1000 + 301), "0" * 10, "9" * 5000],
+)
+def test_any_other_stamp_is_refused(stamp: str) -> None:
+    with pytest.raises(InvalidSignatureError):
+        take(stamped(stamp))
+
+
+@given(st.binary(min_size=1), st.integers(0, 255))
+def test_only_the_very_bytes_that_were_signed_are_taken(body: bytes, place: int) -> None:
+    call = stamped(str(NOW), body)
+    flipped = bytearray(body)
+    flipped[place % len(body)] ^= 1
+    with pytest.raises(InvalidSignatureError):
+        take(replace(call, body=bytes(flipped)))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-signature": ""},
+        {"x-signature": "v1="},
+        {"x-signature": "é"},
+        {"x-signature": "0" * 64},
+        {"x-time": str(NOW - 1)},
+    ],
+)
+def test_a_forged_header_is_refused(headers: dict[str, str]) -> None:
+    with pytest.raises(InvalidSignatureError):
+        take(stamped(str(NOW), **headers))
+
+
+def test_spelling_of_a_true_signature_does_not_matter() -> None:
+    call = stamped(str(NOW))
+    loud = call.headers["x-signature"].removeprefix("v1=").upper()
+    assert take(replace(call, headers={**call.headers, "x-signature": f" v1={loud} "}))
+    proof = HmacSignature(header="x-signature", digest="sha1", encoding="base64")
+    given = Call({"x-signature": sign(proof, "app-secret", call.body)}, call.body, None, NOW)
+    assert take(given, proof)
+    with pytest.raises(InvalidSignatureError):
+        take(replace(given, headers={"x-signature": given.headers["x-signature"].lower()}), proof)
+
+
+@pytest.mark.parametrize("body", [b"", b"no", b"[]", b"7", b'{"whom":1}', b"\xff"])
+def test_a_proven_body_that_makes_no_sense_is_a_bad_request_and_no_more(body: bytes) -> None:
+    with pytest.raises(BadRequestError) as refused:
+        take(stamped(str(NOW), body))
+    assert (refused.value.status, refused.value.param) == (400, "body")
+
+
+# ---------------------------------------------------------------- addresses
+
+PERSONAL = HmacSignature(header="x-signature", key="connection")
+words = st.text(st.characters(codec="utf-8"), max_size=12)
+
+
+def addressed(path: str | None, secret: str = "", now: int = NOW) -> Call:
+    body = b'{"who":"ada"}'
+    return Call({"x-signature": sign(PERSONAL, secret, body)}, body, path, now)
+
+
+@given(
+    words
+    | st.just(HOOKS.path("ring", "c1")[:-1])
+    | st.just(HOOKS.path("scale", "c1"))
+    | st.sampled_from(["c1.", "c1.é", None])
+)
+def test_a_path_that_is_not_ours_is_refused(path: str | None) -> None:
+    source = provider(proof=SecretPath(), path="connection")
+    with pytest.raises(InvalidSignatureError):
+        accept(source, APP, HOOKS, addressed(path))
+    with pytest.raises(InvalidSignatureError):
+        answer(source, HOOKS, path, {}, NOW)
+
+
+def test_the_path_names_the_connection() -> None:
+    source = provider(proof=SecretPath(), path="connection")
+    assert accept(source, APP, HOOKS, addressed(HOOKS.path("ring", "c1")))[0] == "c1"
+    assert answer(source, HOOKS, HOOKS.path("ring", "c1"), {}, NOW) is None
+
+
+def test_one_connections_secret_signs_for_no_other() -> None:
+    source = provider(proof=PERSONAL, path="connection")
+    mine, theirs = (HOOKS.secrets("ring", c, NOW)[0] for c in ("c1", "c2"))
+    assert accept(source, APP, HOOKS, addressed(HOOKS.path("ring", "c1"), mine))[0] == "c1"
+    for secret in (theirs, "app-secret", ""):
+        with pytest.raises(InvalidSignatureError):
+            accept(source, APP, HOOKS, addressed(HOOKS.path("ring", "c1"), secret))
+
+
+def test_a_handshake_says_what_the_provider_makes_of_it() -> None:
+    def echo(query: Any, token: str) -> Any:
+        return {"echo": query["c"]} if query.get("t") == token else None
+
+    source = provider(proof=STAMPED, handshake=echo)
+    assert answer(source, HOOKS, None, {"c": "42", "t": HOOKS.token("ring")}, NOW) == {"echo": "42"}
+    for query in ({}, {"c": "42"}, {"c": "42", "t": HOOKS.token("scale")}):
+        with pytest.raises(InvalidSignatureError):
+            answer(source, HOOKS, None, query, NOW)
+
+
+def test_a_provider_without_webhooks_has_no_door() -> None:
+    mute = replace(provider(proof=STAMPED), webhook=None)
+    with pytest.raises(NotFoundError):
+        accept(mute, APP, HOOKS, stamped(str(NOW)))
+    with pytest.raises(NotFoundError):
+        answer(mute, HOOKS, None, {}, NOW)
+
+
+def test_a_minute_is_a_minute() -> None:
+    strict = HmacSignature(header="x-signature", prefix="v1=", timestamp_header="x-time", tolerance_s=60)
+    assert take(stamped(str(NOW - MINUTE)), strict)
+    with pytest.raises(InvalidSignatureError):
+        take(stamped(str(NOW - MINUTE - 1)), strict)
