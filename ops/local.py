@@ -63,6 +63,11 @@ class Local:
     def issuer(self) -> str:
         return f"{self.sandbox}/issuer"
 
+    @property
+    def is_up(self) -> bool:
+        """Asked over HTTP: after a reboot the noted process ids are somebody else's."""
+        return answers(f"{self.aws}/_ministack/ready") or answers(f"{self.sandbox}/control/apps")
+
     def output(self, name: str) -> str:
         if self.outputs is None:
             raise LocalError(f"{self.name} is still starting")
@@ -99,7 +104,7 @@ def systems() -> list[Local]:
 
 def running() -> Local:
     """The latest that is ready, rather one of `up` than somebody's demo. Raises LocalError where there is none."""
-    ready = [system for system in systems() if system.outputs and any(map(is_alive, system.pids))]
+    ready = [system for system in systems() if system.outputs and system.is_up]
     ready.sort(key=lambda system: system.owner == 0)
     if not ready:
         raise LocalError("no local system is running; start one with `tributary up` or `make up`")
@@ -110,7 +115,8 @@ def down(name: str = "") -> list[str]:
     """Stops what `up` started, and clears up after a demo that was killed. Returns the names."""
     found = [s for s in systems() if name in ("", s.name) and not (s.owner and is_alive(s.owner))]
     for system in found:
-        stop_groups(system.pids)
+        if system.is_up:
+            stop_groups(system.pids)
         shutil.rmtree(system.folder)
     return [system.name for system in found]
 
@@ -264,11 +270,20 @@ class Start:
                 TableName=self.system.output(table),
                 TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
             )
+        # Kept by CloudFormation there under names that are not looked up.
+        self.system.client("apigatewayv2").update_api(ApiId=API_ID, CorsConfiguration=self._cors())
         self._save()
+
+    def _cors(self) -> Mapping[str, object]:
+        (template,) = (self.system.folder / "cdk.out").glob("*.template.json")
+        resources = json.loads(template.read_text(encoding="utf-8"))["Resources"].values()
+        (api,) = (found for found in resources if found["Type"] == "AWS::ApiGatewayV2::Api")
+        cors: Mapping[str, object] = api["Properties"]["CorsConfiguration"]
+        return cors
 
 
 def answers(url: str) -> bool:
-    with suppress(httpx.TransportError):
+    with suppress(httpx.TransportError, httpx.UnsupportedProtocol):
         return httpx.get(url, trust_env=False, timeout=2).is_success
     time.sleep(0.05)
     return False

@@ -58,6 +58,7 @@ SWITCHES = (
     ("POST /control/faults", '{"provider","kind","times",…}', "see below; GET lists, DELETE clears"),
     ("POST /control/limits", '{"provider","on"}', "enforce the documented rate limit"),
     ("GET /control/truth", "?person&from&to", "what really happened, per day"),
+    ("GET /control/secrets", "", "every code, token and client secret, to look for leaks with"),
     ("GET /control/log", "", "requests, refreshes and webhooks so far"),
     ("POST /issuer/token", "grant_type=password&username=ada", "a token for the backend; no password, a sandbox"),
 )

@@ -27,6 +27,7 @@ class Control:
             plain_door("/apps", self.apps),
             plain_door("/log", self.log),
             plain_door("/truth", self.truth),
+            plain_door("/secrets", self.secrets),
             plain_door("/faults", self.faults, "GET", "POST", "DELETE"),
             plain_door("/limits", self._switch(self.limits), "POST"),
             plain_door("/night", self._switch(self.night), "POST"),
@@ -74,6 +75,11 @@ class Control:
                 "last_webhook": {name: _last(cloud) for name, cloud in clouds},
             }
         )
+
+    def secrets(self, call: Call) -> Response:
+        """What must never be found in plain text anywhere in the backend."""
+        issued = {secret for cloud in self.clouds.values() for secret in cloud.grants.issued}
+        return JSONResponse(sorted(issued | {cloud.client_secret for cloud in self.clouds.values()}))
 
     def truth(self, call: Call) -> Response:
         person = _person(call.query.get("person", ""))

@@ -33,6 +33,7 @@ class Grants:
     def __init__(self, *, code_seconds: int, access_seconds: int, grace: bool = False) -> None:
         self.code_seconds, self.access_seconds, self.grace = code_seconds, access_seconds, grace
         self.refreshes = {"ok": 0, "reused": 0}
+        self.issued: set[str] = set()  # every code and token ever given out, for whoever looks for leaks
         self._codes: dict[str, tuple[Grant, str, float]] = {}
         self._access: dict[str, tuple[Grant, float]] = {}
         self._refresh: dict[str, Grant] = {}
@@ -43,6 +44,7 @@ class Grants:
     def code(self, person: str, scopes: tuple[str, ...], redirect_uri: str) -> str:
         code = secrets.token_urlsafe(24)
         grant = Grant(secrets.token_hex(8), person, scopes)
+        self.issued.add(code)
         self._codes[code] = (grant, redirect_uri, time.time() + self.code_seconds)
         return code
 
@@ -97,6 +99,7 @@ class Grants:
 
     def _issue(self, grant: Grant) -> Tokens:
         tokens = Tokens(grant, secrets.token_urlsafe(24), secrets.token_urlsafe(32), self.access_seconds)
+        self.issued |= {tokens.access, tokens.refresh}
         self._access[tokens.access] = (grant, time.time() + self.access_seconds)
         self._refresh[tokens.refresh] = grant
         return tokens

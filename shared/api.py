@@ -18,6 +18,7 @@ from shared.schemas import ErrorReply
 
 ACT_FOR_USERS = "tributary/act-for-users"
 LONGEST_RANGE = timedelta(days=366)
+EARLIEST = date(1970, 1, 1)
 REFUSALS = (400, 401, 403, 404)
 
 
@@ -39,7 +40,8 @@ def resolver() -> APIGatewayHttpResolver:
 
     def invalid(error: RequestValidationError) -> Response[str]:
         first = error.errors()[0]
-        where = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
+        # A body that is not JSON is "at" a byte of it.
+        where = [part for part in first["loc"] if isinstance(part, str) and part not in ("body", "query", "path")]
         return fault(app, 400, "bad_request", first["msg"], ".".join(where) or "body")
 
     def no_route(error: NoRouteError) -> Response[str]:
@@ -72,6 +74,11 @@ def is_machine(app: APIGatewayHttpResolver) -> bool:
     return ACT_FOR_USERS in str(claims(app).get("scope", "")).split()
 
 
+def acts_for_all(app: APIGatewayHttpResolver) -> bool:
+    """A machine client that names no user speaks of what it did for everybody."""
+    return is_machine(app) and "tributary-user" not in app.current_event.headers
+
+
 def user(app: APIGatewayHttpResolver) -> str:
     """The verified token's subject; a machine client says for whom it acts. Never from a body."""
     if not is_machine(app):
@@ -90,6 +97,8 @@ def window(first: date, last: date) -> tuple[date, date]:
         raise BadRequestError("must not be before `from`", "to")
     if last - first > LONGEST_RANGE:
         raise BadRequestError("at most 366 days at once", "from")
+    if first < EARLIEST:
+        raise BadRequestError(f"not before {EARLIEST}", "from")
     return first, last
 
 

@@ -53,7 +53,7 @@ def start(user: str, provider: Provider, apps: Apps, wish: ConnectRequest) -> St
 
 def follow(provider: str, ticket: str) -> str:
     """The authorize URL behind a one-time link. Raises ExpiredError for one used, unknown or too old."""
-    return str(recall("L", ticket, provider, "link")["url"])
+    return str(recall("L", ticket, provider, "ticket")["url"])
 
 
 def finish(provider: Provider, apps: Apps, state: str, code: str) -> tuple[Connection, str]:
@@ -167,7 +167,9 @@ def allowed(return_url: str) -> None:
     """Only to origins the operator configured: an open redirect is a phishing tool."""
     if return_url:
         parts = urlsplit(return_url)
-        if f"{parts.scheme}://{parts.netloc}" not in settings().return_origins:
+        # urlsplit drops line breaks from what it parses; the header we would send them in does not.
+        known = f"{parts.scheme}://{parts.netloc}" in settings().return_origins
+        if not known or not return_url.isprintable():
             raise BadRequestError("return_url must be on one of the configured origins", "return_url")
 
 

@@ -25,7 +25,7 @@ def receive(user: str, body: bytes, media_type: str, zone: str) -> tuple[str, Up
         raise BadRequestError(f"a file of over {LARGEST / 1e6} MB; split it", "body")
     source, auth = reader(media_type)
     history = zones.of(user).history
-    upload = auth.read(body, media_type, zones.known(zone) if zone else history[-1][1])
+    upload = auth.read(body, media_type, zones.known(zone, "zone") if zone else history[-1][1])
     if not upload.rows:
         return "", upload
     held = connections.establish(user, source, "", (), history[-1][1])

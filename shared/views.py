@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from shared import condition, connections, consents, days, progress, schemas, series
@@ -123,6 +124,11 @@ def catalogue() -> schemas.Metrics:
             for n, m in METRICS.items()
         ]
     )
+
+
+def description() -> str:
+    """OpenAPI, as deployed beside the code."""
+    return (Path(__file__).parents[1] / "docs" / "openapi.json").read_text(encoding="utf-8")
 
 
 def job(id_: str, user: str) -> schemas.Job:

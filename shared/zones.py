@@ -20,12 +20,12 @@ def of(user: str) -> Zones:
     return Zones(history) if history else Zones()
 
 
-def known(name: str) -> str:
-    """Raises BadRequestError for anything but an IANA zone name."""
+def known(name: str, param: str = "timezone") -> str:
+    """Raises BadRequestError, naming `param`, for anything but an IANA zone name."""
     try:
         return ZoneInfo(name).key
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise BadRequestError("not an IANA time zone such as Europe/Berlin", "timezone") from error
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of zones, or an endless name
+        raise BadRequestError("not an IANA time zone such as Europe/Berlin", param) from error
 
 
 def moved_to(user: str, name: str) -> None:

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import oauth
 from shared.api import answers, iso, resolver, user
@@ -33,5 +32,4 @@ def follow(provider: str, ticket: Annotated[str, Query(description="From `link`;
     )
 
 
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return app.resolve(event, context)
+handler = app.resolve

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import leaving
 from shared.api import answers, resolver, user
@@ -21,5 +20,4 @@ def disconnect(connection: str, purge: Purge = False) -> tuple[JobReply, int]:
     return JobReply(job=leaving.asked(user(app), connection, purge)), HTTPStatus.ACCEPTED
 
 
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return app.resolve(event, context)
+handler = app.resolve

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
-
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import erasure
 from shared.api import answers, resolver, user
@@ -19,5 +16,4 @@ def erase() -> tuple[JobReply, int]:
     return JobReply(job=erasure.started(user(app))), HTTPStatus.ACCEPTED
 
 
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return app.resolve(event, context)
+handler = app.resolve

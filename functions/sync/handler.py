@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
-
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import requests
 from shared.api import answers, is_machine, resolver, user
@@ -20,5 +17,4 @@ def sync(request: SyncRequest) -> tuple[JobReply, int]:
     return JobReply(job=job), HTTPStatus.ACCEPTED
 
 
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return app.resolve(event, context)
+handler = app.resolve

@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import uploads
 from shared.api import answers, resolver, user
@@ -27,5 +26,4 @@ def upload(zone: Annotated[str, Query(description="IANA zone of times without an
     return reply.model_dump(), HTTPStatus.ACCEPTED if job else HTTPStatus.BAD_REQUEST
 
 
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return app.resolve(event, context)
+handler = app.resolve

@@ -17,13 +17,13 @@ SIGNED_IN = {
     "POST /v1/sync",
     "POST /v1/uploads",
     "GET /v1/connections",
-    "DELETE /v1/connections/{id}",
+    "DELETE /v1/connections/{connection}",
     "DELETE /v1/user",
     "GET /v1/consents",
     "GET /v1/days",
     "GET /v1/metrics",
     "GET /v1/metrics/{metric}",
-    "GET /v1/jobs/{id}",
+    "GET /v1/jobs/{job}",
 }
 VARIANTS = pytest.mark.parametrize("variant", ["default", "custom"])
 

@@ -33,25 +33,21 @@ def collection(name: str, scope: str, cadence: Cadence, map: Map, *totals: str, 
 
 
 PROVIDER = Provider(
-    id="oura",
-    name="Oura",
+    id="oura", name="Oura", kind="ring",
     docs="https://cloud.ouraring.com/v2/docs",
-    kind="ring",
     base_url="https://api.ouraring.com",
     auth=OAuth2(
         authorize_url="https://cloud.ouraring.com/oauth/authorize",
         token_url="https://api.ouraring.com/oauth/token",
         scopes=("personal", "daily", "heartrate", "workout", "spo2", "stress", "heart_health"),
-        pkce=False,
-        revoke=hooks.revoke,
+        pkce=False, revoke=hooks.revoke,
         # Live consent screens return scopes as `extapi:daily`.
         granted=lambda scope: frozenset(part.removeprefix("extapi:") for part in scope.split()),
     ),
     account=Account("id", Request(url=PATH + "personal_info")),
     webhook=Webhook(
         proof=HmacSignature(header="x-oura-signature", timestamp_header="x-oura-timestamp"),
-        read=hooks.read_event,
-        handshake=hooks.echo_challenge,
+        read=hooks.read_event, handshake=hooks.echo_challenge,
     ),
     subscriptions=hooks.SUBSCRIPTIONS,
     resources=(
