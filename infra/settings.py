@@ -90,7 +90,7 @@ class Settings:
             ),
             (self.raw_retention_days >= 1, "raw_retention_days: at least 1"),
             (1 <= self.backup_days <= 35, "backup_days: 1 to 35, the range DynamoDB offers"),
-            (20 <= self.worker_timeout_s <= 900, "worker_timeout_s: 20 to 900, Lambda's limit"),
+            (20 <= self.worker_timeout_s <= 840, "worker_timeout_s: 20 to 840, so that one SQS delay outlasts it"),
         )
         if wrong := [advice for fine, advice in rules if not fine]:
             raise ValueError("Check cdk.json and -c: " + "; ".join(wrong))

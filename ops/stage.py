@@ -18,7 +18,7 @@ from shared.connections import RING_MINUTES, SHARDS
 
 T = TypeVar("T")
 PERSON, ZONE = "ada", "Europe/Berlin"
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 QUEUES = ("FreshQueue", "BulkQueue")
 DEAD = ("FreshDlq", "BulkDlq", "ChangesDlq")
 WAITING = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")

@@ -57,7 +57,7 @@ class Hooks:
         """The connection a path belongs to; raises InvalidSignatureError for any we did not derive."""
         connection, _, mac = path.partition(".")
         for generation in self._living(now):
-            if hmac.compare_digest(mac, self._derive("path", provider, connection, generation)[:22]):
+            if hmac.compare_digest(mac.encode(), self._derive("path", provider, connection, generation)[:22].encode()):
                 return connection
         raise InvalidSignatureError("this webhook address is not one of ours")
 

@@ -115,16 +115,18 @@ def establish(
                 f"that is another {provider.name} account; confirm with switch_account", "switch_account"
             )
         control.take(f"X#{provider.id}#{found.account}", found.id)
-    return _granted_again(found, provider, account or found.account, have)
+    return _granted_again(found, provider, account or found.account, have, zone)
 
 
-def _granted_again(found: Connection, provider: Provider, account: str, scopes: tuple[str, ...]) -> Connection:
+def _granted_again(
+    found: Connection, provider: Provider, account: str, scopes: tuple[str, ...], zone: str
+) -> Connection:
     """The same connection and its data, with what the person granted this time."""
     if account and account != found.account:
         control.put({"pk": f"X#{provider.id}#{account}", "sk": found.id, "user": found.user})
     resources = granted(provider, scopes)
-    change(found.id, account=account, **{"scopes": set(scopes)} if scopes else {}, resources=set(resources))
-    return replace(found, account=account, scopes=scopes, resources=resources)
+    change(found.id, account=account, zone=zone, **{"scopes": set(scopes)} if scopes else {}, resources=set(resources))
+    return replace(found, account=account, zone=zone, scopes=scopes, resources=resources)
 
 
 def _create(user: str, provider: Provider, account: str, scopes: tuple[str, ...], zone: str) -> Connection:

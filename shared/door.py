@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 from shared import jobs
 from shared.apps import App, Apps
 from shared.errors import TooLargeError
 from shared.jobs import Job, new_id
 from shared.model import Skipped
-from shared.providers import Event, Provider
+from shared.providers import Event, Provider, Window
 from shared.settings import settings
 from shared.webhooks import Call, accept, hook_of
 
@@ -49,18 +50,28 @@ def job(provider: Provider, connection: str | None, event: Event, now: int) -> J
         if held is None:
             return None
         payload = payloads.enclose(held, json.dumps(event.payload).encode())
-    window = event.window and (event.window.first.isoformat(), event.window.last.isoformat())
+    window = event.window or (around(now) if is_vague(event) else None)
     return Job(
         id=new_id(),
         reason="webhook",
-        as_of=now,
+        as_of=now if event.as_of is None else event.as_of,
         provider=provider.id,
         connection=connection or "",
         account="" if connection else event.account or "",
         resources=event.resources,
-        window=window or None,
+        window=(window.first.isoformat(), window.last.isoformat()) if window else None,
         document=event.document or "",
         deleted=event.deleted,
         goodbye=event.goodbye,
         payload=payload,
     )
+
+
+def is_vague(event: Event) -> bool:
+    """Something changed, and nothing says when: then it was lately."""
+    return not (event.document or event.goodbye or event.payload is not None)
+
+
+def around(now: int) -> Window:
+    day = datetime.fromtimestamp(now / 1000, UTC).date()
+    return Window(day, day).padded(1)

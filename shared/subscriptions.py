@@ -28,8 +28,9 @@ def ensure(job: Job) -> None:
             return
         token = tokens.access_token(source, app, held)
     hook = our_side(source, app, job.connection if wished.per == "connection" else "")
-    reply = ask(source, app, wished.listing(hook), token).json
-    standing = {s.topic: s for s in wished.read(reply) if s.url == hook.url}
+    listed = list(wished.read(ask(source, app, wished.listing(hook), token).json))
+    standing = {s.topic: s for s in listed if s.url == hook.url}
+    cancel(source, app, hook, [s for s in listed if s.url != hook.url], token)
     refused = 0
     for topic in wished.topics:
         for request in due(wished, hook, topic, standing.get(topic)):
@@ -43,9 +44,22 @@ def ensure(job: Job) -> None:
         finish(job.tracked, job.part)
 
 
+def cancel(source: Provider, app: App, hook: Hook, others: list[Subscription], token: str) -> None:
+    """Ends those of ours that lead to an address we no longer use; another system's are its own affair."""
+    ours = address(source)
+    if source.subscriptions and source.subscriptions.delete:
+        for old in others:
+            if old.url.startswith(ours):
+                ask(source, app, source.subscriptions.delete(hook, old), token)
+
+
+def address(source: Provider) -> str:
+    return f"{settings().public_url}/v1/webhooks/{source.id}"
+
+
 def our_side(source: Provider, app: App, connection: str) -> Hook:
     hooks = apps().hooks
-    url = f"{settings().public_url}/v1/webhooks/{source.id}"
+    url = address(source)
     if connection:
         url += "/" + hooks.path(source.id, connection)
     return Hook(url, hooks.token(source.id), app.client_id, app.client_secret)

@@ -16,7 +16,7 @@ from functools import cache
 from shared import connections, jobs, zones
 from shared.erasure import erase
 from shared.errands import aggregate, everyone, fan_out, forget, goodbye
-from shared.errors import NotGrantedError, ProviderChangedError, ReconnectError, RetryLaterError
+from shared.errors import NotGrantedError, ProviderChangedError, ReconnectError, RetryLaterError, TributaryError
 from shared.fetching import answer
 from shared.jobs import Job
 from shared.leaving import disconnect
@@ -77,10 +77,16 @@ class Batch:
 
     def finish(self, message_id: str) -> None:
         """Raises what is to be tried again; a message that must wait has sent its copy."""
-        errand = self._errands[message_id].result()
-        if not errand.done:
-            perform(errand, self.queue)
-            errand.done = True
+        try:
+            errand = self._errands[message_id].result()
+            if not errand.done:
+                perform(errand, self.queue)
+                errand.done = True
+        except Exception as error:
+            # The type and our own words: another library's message may quote what it choked on.
+            said = str(error) if isinstance(error, TributaryError) else ""
+            logger().error("failed", extra={"message": message_id, "error": type(error).__name__, "said": said})
+            raise
 
 
 @cache

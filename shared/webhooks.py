@@ -14,6 +14,10 @@ from shared.model import Skipped
 from shared.providers import Event, HmacSignature, Json, Provider, Webhook
 
 
+LONGEST_STAMP = 13
+"""Digits: milliseconds until the year 2286."""
+
+
 @dataclass(frozen=True)
 class Call:
     """One HTTP request as it came: header names in lower case, the body's bytes untouched."""
@@ -47,6 +51,8 @@ def accept(provider: Provider, app: App, hooks: Hooks, call: Call) -> tuple[str 
 def answer(provider: Provider, hooks: Hooks, path: str | None, query: Mapping[str, str], now: int) -> Json | None:
     """The reply to a GET or HEAD: the echoed challenge, or None where a plain 200 is asked for."""
     webhook = hook_of(provider)
+    if webhook.handshake is None and path is None:
+        return None  # a vendor that looks whether anybody is at home before it knows an address
     address(provider, webhook, hooks, Call({}, b"", path, now))
     if webhook.handshake is None:
         return None
@@ -84,7 +90,7 @@ def fresh(proof: HmacSignature, call: Call) -> str:
     if proof.timestamp_header is None:
         return ""
     stamp = call.headers.get(proof.timestamp_header, "").strip()
-    if not stamp.isascii() or not stamp.isdigit():
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= LONGEST_STAMP):
         raise InvalidSignatureError(f"the header {proof.timestamp_header} is missing or not a Unix time")
     # Vendors do not say whether they count seconds or milliseconds: the number of digits does.
     at = int(stamp) if len(stamp) > 11 else int(stamp) * 1000

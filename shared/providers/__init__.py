@@ -167,7 +167,8 @@ class Event:
     """What one webhook says: these resources changed, for this account, perhaps this document or these days.
 
     `document` asks for one record; `deleted` says it is gone; `payload` is the data itself, in the shape the
-    resource's mapping reads; `goodbye` says the person ended the grant at the vendor.
+    resource's mapping reads, `as_of` its own age where it tells one (so that a replay is no news); `goodbye` says the
+    person ended the grant at the vendor.
     """
 
     resources: tuple[str, ...] = ()
@@ -176,6 +177,7 @@ class Event:
     document: str | None = None
     deleted: bool = False
     payload: Json | None = None
+    as_of: int | None = None
     goodbye: bool = False
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from shared.providers import OAuth2
 from shared.providers.registry import providers
+from tests.functions.standing import ask, backend
 from tests.functions.system import System
-from tests.functions.test_errors import ask, stand
 
 SOURCES = [p.id for p in providers() if isinstance(p.auth, OAuth2)]
 SOURCE, OTHER = SOURCES[:2]
@@ -22,7 +22,8 @@ HOME = "https://app.example/settings?tab=health"
 
 @pytest.fixture(scope="module")
 def standing(aws: str) -> Iterator[System]:
-    yield from stand(aws)
+    with backend(aws) as system:
+        yield system
 
 
 @pytest.fixture
@@ -90,7 +91,9 @@ def test_who_says_no_and_has_no_home_reads_so(standing: System) -> None:
     assert (told.status_code, told.json()) == (400, {"error": "access_denied", "provider": SOURCE})
 
 
-@pytest.mark.parametrize("query", [{}, {"code": "c"}, {"state": "s"}, {"state": "guess", "code": "c"}, {"state": "", "code": "c"}])
+@pytest.mark.parametrize(
+    "query", [{}, {"code": "c"}, {"state": "s"}, {"state": "guess", "code": "c"}, {"state": "", "code": "c"}]
+)
 def test_an_address_made_up_is_a_clear_page(standing: System, query: dict[str, str]) -> None:
     page = come_back(standing, **query)
     assert page.status_code == (410 if query.keys() == {"state", "code"} and query["state"] else 400)

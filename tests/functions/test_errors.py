@@ -8,13 +8,12 @@ from functools import cache
 from typing import Any
 
 import boto3
-import httpx
 import pytest
 
 from shared.providers import OAuth2
 from shared.providers.registry import providers
-from tests.functions.conftest import ENV
-from tests.functions.system import System, forget, make_resources, serve
+from tests.functions.standing import ask, backend
+from tests.functions.system import System
 
 MACHINE = "robot tributary/act-for-users"
 SOURCE = next(p.id for p in providers() if isinstance(p.auth, OAuth2))
@@ -23,35 +22,10 @@ CSV = {"content-type": "text/csv"}
 JSON = {"content-type": "application/json"}
 
 
-def stand(aws: str) -> Iterator[System]:
-    """A backend without any vendor behind it, for what never gets that far."""
-    httpx.post(f"{aws}/moto-api/reset")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**ENV, "AWS_ENDPOINT_URL": aws}.items():
-            patch.setenv(name, value)
-        env = make_resources(aws, {p.id: {"client_id": "id", "client_secret": "s"} for p in providers()})
-        server, url = serve()
-        for name, value in {**env, "PUBLIC_URL": url}.items():
-            patch.setenv(name, value)
-        with httpx.Client() as nobody:
-            yield System(url, nobody, env, aws)
-        forget()
-        server.shutdown()
-        server.server_close()
-
-
 @pytest.fixture(scope="module")
 def standing(aws: str) -> Iterator[System]:
-    yield from stand(aws)
-
-
-def ask(system: System, method: str, path: str, token: str = "ada", **request: Any) -> httpx.Response:
-    """A door that answers nothing at all has raised, which API Gateway tells as a 500."""
-    headers = {**({"authorization": f"Bearer {token}"} if token else {}), **request.pop("headers", {})}
-    try:
-        return httpx.request(method, system.url + path, headers=headers, timeout=30, **request)
-    except httpx.RemoteProtocolError:
-        return httpx.Response(500)
+    with backend(aws) as system:
+        yield system
 
 
 @cache

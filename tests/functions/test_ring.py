@@ -15,8 +15,8 @@ from shared.model import HOUR, MINUTE, instant
 from shared.providers import OAuth2, Provider
 from shared.providers.registry import providers
 from shared.signed import AwsError
+from tests.functions.standing import backend
 from tests.functions.system import System, invoke
-from tests.functions.test_errors import stand
 
 NOON = instant("2026-11-20T12:00Z")[0]
 POLLED = [p for p in providers() if isinstance(p.auth, OAuth2) and p.timer_polling]
@@ -25,11 +25,9 @@ SEGMENTS = [f"{minute}#0" for minute in range(connections.RING_MINUTES)]
 
 @pytest.fixture(scope="module")
 def people(aws: str) -> Iterator[tuple[System, list[str]]]:
-    """Forty people, each connected to one of the polled providers in turn."""
-    stood = stand(aws)
-    system = next(stood)
-    yield system, [person(n, POLLED[n % len(POLLED)]) for n in range(40)]
-    stood.close()
+    """Two dozen people, each connected to one of the polled providers in turn."""
+    with backend(aws) as system:
+        yield system, [person(n, POLLED[n % len(POLLED)]) for n in range(24)]
 
 
 def person(n: int, source: Provider) -> str:
@@ -64,7 +62,7 @@ def walked() -> int:
     return int(mark["walked"])
 
 
-@pytest.mark.parametrize("outage", [30, 31, 240, 100_000])
+@pytest.mark.parametrize("outage", [30, 31, 100_000])
 def test_after_an_outage_everybody_is_visited_once(system: System, ids: list[str], outage: int) -> None:
     ring.walk(NOON - outage * MINUTE)
     queued(system)
@@ -126,7 +124,7 @@ def test_an_operators_now_asks_for_everything_at_any_hour(
 def test_subscriptions_are_renewed_once_a_day(system: System, ids: list[str]) -> None:
     midnight = NOON + 12 * HOUR
     control.put({"pk": ring.WATERMARK[0], "sk": ring.WATERMARK[1], "walked": midnight // MINUTE - 1})
-    for minutes in (0, 1, 29, 59, 89, 119):
+    for minutes in (0, 29, 59, 89):
         ring.walk(midnight + minutes * MINUTE)
     renewed = [(job.provider, job.connection) for job in queued(system) if job.task == "subscribe"]
     wished = {p.id: p.subscriptions.per for p in providers() if p.subscriptions}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import count
 from threading import Barrier, Lock
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -21,17 +22,29 @@ from shared.errors import ReconnectError, RetryLaterError
 from shared.providers import OAuth2
 from shared.providers.registry import provider
 from shared.secret import apps
+from tests.functions.standing import ask, backend, vendors
 from tests.functions.system import System
-from tests.functions.test_errors import ask
 
 SOURCE = provider("oura")
+USERS = count(1)
 LEASE_S = tokens.LEASE_MS / 1000
 
 
+@pytest.fixture(scope="module")
+def system(aws: str) -> Iterator[System]:
+    with vendors() as sandbox, backend(aws, sandbox) as system:
+        yield system
+
+
 @pytest.fixture
-def held(system: System) -> Connection:
+def user() -> str:
+    return f"user{next(USERS)}"
+
+
+@pytest.fixture
+def held(system: System, user: str) -> Connection:
     """A connection whose token has run out."""
-    told = system.connect(SOURCE.id)
+    told = system.connect(SOURCE.id, user)
     connections.change(told["connection"], token_expires=0)
     return load(told["connection"])
 
@@ -46,9 +59,19 @@ def app() -> App:
     return apps().app(SOURCE.id)
 
 
-def refreshes(system: System) -> dict[str, int]:
-    found: dict[str, int] = system.sandbox.get("/control/log").json()["refreshes"][SOURCE.id]
-    return found
+Count = Callable[[], tuple[int, int]]
+
+
+@pytest.fixture
+def refreshed(system: System) -> Count:
+    """Since the test began: refreshes done, and refresh tokens used twice."""
+
+    def now() -> tuple[int, int]:
+        found = system.sandbox.get("/control/log").json()["refreshes"][SOURCE.id]
+        return found["ok"], found["reused"]
+
+    ok, reused = now()
+    return lambda: (now()[0] - ok, now()[1] - reused)
 
 
 def pass_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
@@ -80,12 +103,18 @@ def atomic(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DynamoDBBackend, "update_item", alone)
 
 
-def meanwhile(act: Callable[[], object]) -> None:
+@pytest.fixture
+def meanwhile() -> Iterator[Callable[[Callable[[], object]], None]]:
     """Something happens while the vendor's answer is on its way."""
-    vendor.client().event_hooks["response"].append(lambda response: act())
+    heard = vendor.client().event_hooks
+    yield lambda act: heard["response"].append(lambda response: act())
+    vendor.client().event_hooks = {"request": [], "response": []}
 
 
-def test_of_many_at_once_one_refreshes_and_the_others_wait(system: System, held: Connection) -> None:
+During = Callable[[Callable[[], object]], None]
+
+
+def test_of_many_at_once_one_refreshes_and_the_others_wait(refreshed: Count, held: Connection) -> None:
     together = Barrier(8)
 
     def worker(_: int) -> str:
@@ -98,15 +127,15 @@ def test_of_many_at_once_one_refreshes_and_the_others_wait(system: System, held:
     app()
     with ThreadPoolExecutor(8) as pool:
         told = list(pool.map(worker, range(8)))
-    assert refreshes(system) == {"ok": 1, "reused": 0}
+    assert refreshed() == (1, 0)
     stored = tokens.opened(load(held.id))["access_token"]
     assert stored in told
     assert set(told) <= {stored, "in 3 s"}
     assert tokens.access_token(SOURCE, app(), held) == stored  # who comes back reads, and asks nobody
-    assert refreshes(system) == {"ok": 1, "reused": 0}
+    assert refreshed() == (1, 0)
 
 
-def test_success_is_kept_whatever_else_changed_meanwhile(system: System, held: Connection) -> None:
+def test_success_is_kept_whatever_else_changed_meanwhile(held: Connection, meanwhile: During) -> None:
     meanwhile(lambda: connections.change(held.id, last_push_at=41, **{"cursor#sleep": "2026-11-20"}))
     token = tokens.access_token(SOURCE, app(), held)
     after = load(held.id)
@@ -121,7 +150,7 @@ def test_success_is_kept_whatever_else_changed_meanwhile(system: System, held: C
     ids=["the person disconnects", "the vendor says goodbye"],
 )
 def test_a_refresh_under_way_does_not_undo_a_goodbye(
-    system: System, held: Connection, farewell: Callable[[Connection], object]
+    system: System, held: Connection, meanwhile: During, farewell: Callable[[Connection], object]
 ) -> None:
     said = []
 
@@ -142,19 +171,19 @@ def test_neither_does_the_last_use_of_a_parting_connection(system: System, held:
     assert "ring" not in system.items("Control")[f"C#{held.id}", "C"]
 
 
-def test_a_token_refused_is_read_again_before_it_is_renewed(system: System, held: Connection) -> None:
+def test_a_token_refused_is_read_again_before_it_is_renewed(refreshed: Count, held: Connection) -> None:
     """Oura kills the old access token at every refresh: a 401 often only means that somebody was quicker."""
     stale = replace(held, token_expires=2**60)
     old = tokens.access_token(SOURCE, app(), stale)
     new = tokens.access_token(SOURCE, app(), held)
     assert tokens.access_token(SOURCE, app(), stale, rejected=old) == new
-    assert refreshes(system) == {"ok": 1, "reused": 0}
+    assert refreshed() == (1, 0)
     assert tokens.access_token(SOURCE, app(), load(held.id), rejected=new) not in (old, new)
-    assert refreshes(system) == {"ok": 2, "reused": 0}
+    assert refreshed() == (2, 0)
 
 
 def test_a_reply_lost_on_the_way_ends_in_reconnect_and_says_why(
-    system: System, held: Connection, monkeypatch: pytest.MonkeyPatch
+    system: System, held: Connection, user: str, refreshed: Count, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spend(system, held)
     with pytest.raises(RetryLaterError) as first:
@@ -163,18 +192,17 @@ def test_a_reply_lost_on_the_way_ends_in_reconnect_and_says_why(
     pass_time(monkeypatch, LEASE_S / 2)
     with pytest.raises(RetryLaterError):  # within the lease nobody even asks
         tokens.access_token(SOURCE, app(), held)
-    assert (load(held.id).state, refreshes(system)["reused"]) == ("active", 1)
+    assert (load(held.id).state, refreshed()) == ("active", (1, 1))
     pass_time(monkeypatch, LEASE_S / 2 + 1)
     with pytest.raises(ReconnectError) as second:
         tokens.access_token(SOURCE, app(), held)
     assert second.value.cause in ("invalid_grant", "refresh_reply_lost")
-    with system.api() as api:
-        [shown] = api.get("/v1/connections").json()["connections"]
+    [shown] = ask(system, "GET", "/v1/connections", user).json()["connections"]
     assert (shown["state"], shown["cause"]) == ("reconnect", second.value.cause)
-    asked = refreshes(system)
+    asked = refreshed()
     with pytest.raises(ReconnectError):
         tokens.access_token(SOURCE, app(), load(held.id))
-    assert refreshes(system) == asked
+    assert refreshed() == asked
 
 
 def test_a_refusal_that_only_echoes_anothers_success_condemns_nobody(
@@ -213,12 +241,13 @@ def test_what_is_not_the_grants_fault_never_condemns_it(
     assert tokens.access_token(SOURCE, app(), held) == tokens.opened(load(held.id))["access_token"]
 
 
-def test_the_vendor_is_only_ever_asked_where_the_spec_says(system: System, held: Connection) -> None:
+def test_the_vendor_is_only_ever_asked_where_the_spec_says(held: Connection, meanwhile: During) -> None:
     urls: list[str] = []
     vendor.client().event_hooks["request"].append(lambda request: urls.append(str(request.url)))
     tokens.access_token(SOURCE, app(), held)
     assert isinstance(SOURCE.auth, OAuth2)
     assert urls == [httpx.URL(app().url(SOURCE.auth.token_url))]
+
 
 # ---------------------------------------------------------------- grants
 
@@ -227,37 +256,42 @@ def come_back(system: System, **query: str) -> httpx.Response:
     return ask(system, "GET", f"/v1/callback/{SOURCE.id}", "", params=query)
 
 
-def connected(system: System) -> dict[tuple[str, str], Any]:
-    """What the Control table says of connections."""
-    return {key: item for key, item in system.items("Control").items() if key[0].startswith(("C#", "U#", "X#"))}
-
-
-def consent(system: System, person: str = "ada", user: str = "ada", **body: str) -> dict[str, str]:
+def consent(system: System, user: str, person: str = "ada", **body: str) -> dict[str, str]:
     """To the consent page and back; what the vendor adds to our address."""
     started = ask(system, "POST", f"/v1/connect/{SOURCE.id}", user, json=body).json()
     allowed = system.sandbox.post(started["authorize_url"], data={"person": person, "decision": "allow"})
     return {k: v[0] for k, v in parse_qs(urlsplit(allowed.headers["location"]).query).items()}
 
 
-def test_a_code_is_good_once_and_a_second_consent_keeps_the_connection(system: System) -> None:
-    back = consent(system, return_url="https://app.example/")
+def shown(system: System, user: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ask(system, "GET", "/v1/connections", user).json()["connections"]
+    return found
+
+
+def test_a_code_is_good_once_and_a_second_consent_keeps_the_connection(system: System, user: str) -> None:
+    back = consent(system, user, return_url="https://app.example/")
     reply = come_back(system, **back)
     assert reply.status_code == 303
     assert reply.headers["location"].startswith(f"https://app.example/?connected={SOURCE.id}&connection=")
     assert come_back(system, **back).status_code == 410
-    [first] = ask(system, "GET", "/v1/connections").json()["connections"]
-    assert come_back(system, **consent(system)).status_code == 200
-    [second] = ask(system, "GET", "/v1/connections").json()["connections"]
+    [first] = shown(system, user)
+    assert come_back(system, **consent(system, user)).status_code == 200
+    [second] = shown(system, user)
     assert (second["id"], second["state"]) == (first["id"], "active")
-    assert ask(system, "GET", "/v1/connections", "bob").json() == {"connections": []}
+    assert shown(system, f"{user}-somebody-else") == []
 
 
-def test_somebody_elses_account_and_a_code_the_vendor_refuses_change_nothing(system: System) -> None:
-    refused = come_back(system, **{**consent(system), "code": "forged"})
+def test_somebody_elses_account_and_a_code_the_vendor_refuses_change_nothing(system: System, user: str) -> None:
+    refused = come_back(system, **{**consent(system, user), "code": "forged"})
     assert (refused.status_code, "<h1>Not connected</h1>" in refused.text) == (502, True)
-    assert connected(system) == {}
-    assert come_back(system, **consent(system, "ada")).status_code == 200
+    assert shown(system, user) == []
+    assert come_back(system, **consent(system, user, "ada")).status_code == 200
     before = connected(system)
     system.messages("fresh")
-    assert come_back(system, **consent(system, "ben")).status_code == 409
+    assert come_back(system, **consent(system, user, "ben")).status_code == 409
     assert (connected(system), system.messages("fresh")) == (before, [])
+
+
+def connected(system: System) -> dict[tuple[str, str], Any]:
+    """What the Control table says of connections."""
+    return {key: item for key, item in system.items("Control").items() if key[0].startswith(("C#", "U#", "X#"))}

@@ -14,8 +14,9 @@ from shared.jobs import Job, read
 from shared.providers import HmacSignature, Provider
 from shared.providers.registry import provider, providers
 from shared.webhooks import sign
+from tests.functions.standing import ask, backend
 from tests.functions.system import System
-from tests.functions.test_errors import ask, kept, stand
+from tests.functions.test_errors import kept
 
 HOOKS = Hooks(b"test-hook-key")
 HOOKED = [pytest.param(p, id=p.id) for p in providers() if p.webhook]
@@ -26,7 +27,8 @@ MUTE = [pytest.param(p, id=p.id) for p in providers() if not p.webhook]
 
 @pytest.fixture(scope="module")
 def standing(aws: str) -> Iterator[System]:
-    yield from stand(aws)
+    with backend(aws) as system:
+        yield system
 
 
 def address(source: Provider, connection: str = "c0ffee") -> str:
@@ -62,12 +64,20 @@ def test_an_address_nobody_derived_is_refused(standing: System, source: Provider
         f"{good}x",
         good[:-1],
         f"{good.rsplit('.', 1)[0]}.{other}",
-        f"/v1/webhooks/{source.id}",
         f"{good}%C3%A9",
     ):
         for method in ("POST", "GET", "HEAD"):
             assert ask(standing, method, path, "", content=b"x=1").status_code == 401, path
+    assert ask(standing, "POST", f"/v1/webhooks/{source.id}", "", content=b"x=1").status_code == 401
     assert kept(standing) == before
+
+
+@pytest.mark.parametrize("source", BY_CONNECTION)
+def test_a_vendor_may_look_whether_anybody_is_at_home(standing: System, source: Provider) -> None:
+    """Before it knows an address: it is told so, and nothing else."""
+    for method in ("GET", "HEAD"):
+        reply = ask(standing, method, f"/v1/webhooks/{source.id}", "")
+        assert (reply.status_code, reply.content) == (200, b"")
 
 
 @pytest.mark.parametrize("source", HOOKED)

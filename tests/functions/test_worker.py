@@ -8,39 +8,41 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from threading import Thread
+from itertools import count
 from typing import Any
 
-import httpx
 import pytest
-import uvicorn
 
-from sandbox.__main__ import listen
-from sandbox.app import Options, build
-from shared import connections, jobs, vault
+from shared import connections, jobs, payloads, vault
 from shared.jobs import Job, new_id, now_ms, read, write
 from shared.model import MINUTE
 from shared.sync import Batch
+from tests.functions.standing import backend, vendors
 from tests.functions.system import System
 
 TODAY = datetime.now(UTC).date()
 Message = dict[str, Any]
+USERS = count(1)
+
+
+@pytest.fixture(scope="module")
+def standing(aws: str) -> Iterator[System]:
+    with vendors(datetime.now(UTC)) as sandbox, backend(aws, sandbox) as system:
+        yield system
 
 
 @pytest.fixture
-def sandbox() -> Iterator[httpx.Client]:
-    """As everywhere, but with lives that stand still: asked twice, the vendor says the same."""
-    listener = listen(0)
-    base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    app = build(Options(base_url, now=datetime.now(UTC)))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", lifespan="off"))
-    thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    with httpx.Client(base_url=base_url, timeout=60) as client:
-        yield client
-    server.should_exit = True
-    thread.join(timeout=5)
-    listener.close()
+def system(standing: System) -> System:
+    """Its queues empty, its vendors well."""
+    standing.sandbox.delete("/control/faults")
+    for queue in ("FRESH", "BULK", "CHANGES"):
+        standing.aws("sqs").purge_queue(QueueUrl=standing.env[f"{queue}_QUEUE"])
+    return standing
+
+
+@pytest.fixture
+def user() -> str:
+    return f"user{next(USERS)}"
 
 
 def message(job: Job | str) -> Message:
@@ -53,12 +55,17 @@ def sync(connection: str, *resources: str, days: int = 2, **more: Any) -> Job:
     return Job(connection=connection, resources=resources, **told)
 
 
-def connect(system: System) -> str:
+def connect(system: System, user: str) -> str:
     """A connection, its first messages put aside."""
-    told = system.connect("oura")
+    told = system.connect("oura", user)
     for queue in ("fresh", "bulk"):
         system.messages(queue)
     return str(told["connection"])
+
+
+def mine(system: System, user: str) -> dict[str, Any]:
+    """What the Data table holds of this person."""
+    return {sk: item for (pk, sk), item in system.items().items() if pk == user}
 
 
 def waiting(system: System, queue: str = "fresh") -> int:
@@ -78,27 +85,27 @@ def fault(system: System, kind: str, path: str, **more: Any) -> None:
     system.sandbox.post("/control/faults", json={"provider": "oura", "kind": kind, "path": path, **more})
 
 
-def resources(system: System) -> set[str]:
+def resources(system: System, user: str) -> set[str]:
     """What of the vendor is stored."""
-    return {sk.split("#")[-1] for _, sk in system.items() if sk.startswith("P#")}
+    return {sk.split("#")[-1] for sk in mine(system, user) if sk.startswith("P#")}
 
 
 # ---------------------------------------------------------------- what fails
 
 
-def test_a_message_that_cannot_be_read_fails_alone(system: System) -> None:
-    id_ = connect(system)
+def test_a_message_that_cannot_be_read_fails_alone(system: System, user: str) -> None:
+    id_ = connect(system, user)
     good = [message(sync(id_, "daily_activity")), message(sync(id_, "daily_sleep"))]
     colour = json.dumps({**json.loads(write(sync(id_))), "colour": "red"})
     poisoned = [message(body) for body in ("not json", "[]", colour, '{"reason":"webhook",')]
     poisoned.append(message(sync(id_, task="dance")))  # of a version that knows more than we do
     given_back = system.deliver("fresh", [poisoned[0], good[0], *poisoned[1:], good[1]])
     assert given_back == [m["MessageId"] for m in poisoned]
-    assert resources(system) == {"daily_activity", "daily_sleep"}
+    assert resources(system, user) == {"daily_activity", "daily_sleep"}
 
 
-def test_a_connection_that_is_no_more_is_nobodys_work(system: System) -> None:
-    id_ = connect(system)
+def test_a_connection_that_is_no_more_is_nobodys_work(system: System, user: str) -> None:
+    id_ = connect(system, user)
     pending = [message(sync(id_, "daily_activity")), message(Job(id="h", reason="webhook", as_of=1, connection=id_))]
     system.aws("dynamodb").delete_item(TableName="Control", Key={"pk": {"S": f"C#{id_}"}, "sk": {"S": "C"}})
     before = system.items(), system.items("Control"), requests(system, "daily_activity")
@@ -110,27 +117,29 @@ def test_a_connection_that_is_no_more_is_nobodys_work(system: System) -> None:
 # ---------------------------------------------------------------- what waits
 
 
-def test_a_busy_vendor_is_waited_for_and_nothing_is_given_back(system: System) -> None:
+def test_a_busy_vendor_is_waited_for_and_nothing_is_given_back(system: System, user: str) -> None:
     """The answers that came are kept; a copy of the job comes back for the rest, when the vendor says."""
-    id_ = connect(system)
+    id_ = connect(system, user)
     for kind, resource, seconds in (("rate_limit", "daily_sleep", 1), ("server_error", "daily_readiness", 60)):
         fault(system, kind, f"/{resource}", retry_after=1)
-        job = sync(id_, "daily_activity", resource, tracked="t", part="w")
+        job = sync(id_, "daily_activity", resource, days=4, tracked="t", part="w")
         assert system.deliver("fresh", [message(job)]) == []
-        assert resource not in resources(system)
-        assert "daily_activity" in resources(system)
+        assert resource not in resources(system, user)
+        assert "daily_activity" in resources(system, user)
         assert waiting(system) == 1
         if seconds == 1:
             time.sleep(1.2)
             [copy] = system.messages("fresh")
             assert read(copy["Body"]) == replace(job, resources=(resource,), attempt=1)
             assert system.deliver("fresh", [copy]) == []
-            assert resource in resources(system)
+            assert resource in resources(system, user)
 
 
-def test_a_hint_that_came_after_the_last_fetch_is_not_answered_by_an_older_copy_of_it(system: System) -> None:
+def test_a_hint_that_came_after_the_last_fetch_is_not_answered_by_an_older_copy_of_it(
+    system: System, user: str
+) -> None:
     """The fetch answers the first hint; the same words said again later are news."""
-    id_ = connect(system)
+    id_ = connect(system, user)
     system.deliver("fresh", [message(sync(id_, "heartrate"))])
     old = sync(id_, "heartrate", reason="webhook", as_of=now_ms() - MINUTE)
     new = replace(old, id=new_id(), as_of=now_ms() + 1)
@@ -144,53 +153,56 @@ def test_a_hint_that_came_after_the_last_fetch_is_not_answered_by_an_older_copy_
 # ---------------------------------------------------------------- what comes twice
 
 
-def settled(system: System) -> dict[tuple[str, str], Any]:
-    """The Data table; bytes as digests, so that a difference can be read."""
-    return {key: hashlib.sha256(repr(sorted(item.items())).encode()).hexdigest() for key, item in system.items().items()}
+def settled(system: System, user: str) -> dict[str, str]:
+    """What is stored, each item as a digest, so that a difference can be read."""
+    items = mine(system, user).items()
+    return {sk: hashlib.sha256(repr(sorted(item.items())).encode()).hexdigest() for sk, item in items}
 
 
-def test_every_message_of_connecting_may_come_again(system: System) -> None:
-    system.connect("oura")
-    fresh, bulk = system.messages("fresh"), system.messages("bulk")
+def announced(system: System) -> set[str]:
+    return {json.loads(message["Body"])["id"] for message in system.messages("changes")}
+
+
+def test_every_message_of_connecting_may_come_again(system: System, user: str) -> None:
+    """In another order, too. What is announced again is the same announcement."""
+    system.connect("oura", user)
+    fresh = system.messages("fresh")
     assert system.deliver("fresh", fresh) == []
-    assert system.deliver("bulk", bulk[-1:]) == []
-    before, said = settled(system), {json.loads(m["Body"])["id"] for m in system.messages("changes")}
-    assert len(before) > 60
+    before, said = settled(system, user), announced(system)
+    assert len(before) > 50
     assert said
-    for again in (fresh, [*reversed(fresh)]):
-        assert system.deliver("fresh", again) == []
-    assert system.deliver("bulk", bulk[-1:]) == []
-    assert settled(system) == before
-    assert {json.loads(m["Body"])["id"] for m in system.messages("changes")} <= said
+    assert system.deliver("fresh", [*reversed(fresh), *fresh[:1]]) == []
+    assert settled(system, user) == before
+    assert announced(system) <= said
 
 
 # ---------------------------------------------------------------- what comes too late
 
 
-def workout(system: System, id_: str) -> tuple[str, str]:
+def workout(system: System, user: str, id_: str) -> tuple[str, str]:
     """A workout of the last weeks as it is stored: its day and its id."""
     assert system.deliver("fresh", [message(sync(id_, "workout", days=14))]) == []
-    found = {sk.split("#")[1]: item["ids"]["SS"] for (_, sk), item in system.items().items() if "ids" in item}
+    found = {sk.split("#")[1]: item["ids"]["SS"] for sk, item in mine(system, user).items() if "ids" in item}
     assert found
     day, ids = max(found.items())
     return day, str(ids[0])
 
 
-def ids(system: System) -> set[str]:
-    return {id_ for item in system.items().values() for id_ in item.get("ids", {}).get("SS", [])}
+def ids(system: System, user: str) -> set[str]:
+    return {id_ for item in mine(system, user).values() for id_ in item.get("ids", {}).get("SS", [])}
 
 
-def test_a_document_deleted_at_the_vendor_goes(system: System) -> None:
-    day, document = workout(system, connect(system))
+def test_a_document_deleted_at_the_vendor_goes(system: System, user: str) -> None:
+    id_ = str(system.connect("oura", user)["connection"])
+    subscribing = [m for m in system.messages("fresh") if read(m["Body"]).task == "subscribe"]
+    assert system.deliver("fresh", subscribing) == []
+    day, document = workout(system, user, id_)
     system.messages("changes")
-    told = system.sandbox.post(
-        "/control/delete", json={"provider": "oura", "person": "ada", "kind": "workout", "day": day}
-    )
-    if not told.json()["webhooks"]:  # subscriptions stand in the messages put aside
-        pytest.fail("the sandbox told nobody")
+    gone = {"provider": "oura", "person": "ada", "kind": "workout", "day": day}
+    assert system.sandbox.post("/control/delete", json=gone).json()["webhooks"]
     system.work(("fresh",))
-    assert document not in ids(system)
-    assert len(system.messages("changes")) == 1
+    assert document not in ids(system, user)
+    assert [a.split("/")[:2] for a in announced(system) if a.startswith(f"{user}/")] == [[user, day]]
 
 
 def deletion(connection: str, document: str) -> Job:
@@ -203,14 +215,14 @@ def deletion(connection: str, document: str) -> Job:
 @pytest.mark.parametrize("held", [False, True], ids=["never seen here", "held here"])
 @pytest.mark.parametrize("asked", ["by its id", "by its days"])
 def test_a_fetch_that_began_before_the_deletion_does_not_bring_the_document_back(
-    system: System, held: bool, asked: str
+    system: System, user: str, held: bool, asked: str
 ) -> None:
     """Two workers: one has the vendor's answer in hand when the other hears that the document is gone."""
-    id_ = connect(system)
-    day, document = workout(system, id_)
+    id_ = connect(system, user)
+    day, document = workout(system, user, id_)
     if not held:
         system.aws("dynamodb").delete_item(
-            TableName="Data", Key={"pk": {"S": "ada"}, "sk": {"S": f"P#{day}#oura#workout"}}
+            TableName="Data", Key={"pk": {"S": user}, "sk": {"S": f"P#{day}#oura#workout"}}
         )
     by_days = sync(id_, "workout", window=(day, day))
     by_id = Job(
@@ -222,7 +234,7 @@ def test_a_fetch_that_began_before_the_deletion_does_not_bring_the_document_back
     time.sleep(0.01)
     assert system.deliver("fresh", [message(deletion(id_, document))]) == []
     slow.finish(late["MessageId"])
-    assert document not in ids(system)
+    assert document not in ids(system, user)
 
 
 # ---------------------------------------------------------------- cursors
@@ -243,9 +255,9 @@ def in_berlin() -> date:
     return (datetime.now(UTC) + timedelta(hours=1)).date()  # November
 
 
-def test_a_poll_after_a_long_silence_catches_up_and_says_so(system: System) -> None:
+def test_a_poll_after_a_long_silence_catches_up_and_says_so(system: System, user: str) -> None:
     """Longer than the vendor answers in one request: the window is asked for in parts."""
-    id_ = connect(system)
+    id_ = connect(system, user)
     connections.change(id_, **{"cursor#daily_sleep": f"{in_berlin() - timedelta(days=45)}"})
     assert system.deliver("fresh", [message(poll(id_))]) == []
     assert requests(system, "daily_sleep") >= 2
@@ -253,8 +265,8 @@ def test_a_poll_after_a_long_silence_catches_up_and_says_so(system: System) -> N
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["a cursor", "none yet"])
-def test_the_cursor_does_not_jump_over_days_that_were_not_answered(system: System, known: bool) -> None:
-    id_ = connect(system)
+def test_the_cursor_does_not_jump_over_days_that_were_not_answered(system: System, user: str, known: bool) -> None:
+    id_ = connect(system, user)
     long_ago = in_berlin() - timedelta(days=45)
     if known:
         connections.change(id_, **{"cursor#daily_sleep": f"{long_ago}"})
@@ -268,19 +280,17 @@ def test_the_cursor_does_not_jump_over_days_that_were_not_answered(system: Syste
     time.sleep(1.2)
     system.work(("fresh",))
     assert cursor(id_) == in_berlin()
-    nights = {sk.split("#")[1] for _, sk in system.items() if sk.endswith("#daily_sleep") and sk.startswith("P#")}
+    nights = {sk.split("#")[1] for sk in mine(system, user) if sk.endswith("#daily_sleep") and sk.startswith("P#")}
     assert nights >= {f"{long_ago + timedelta(days=n)}" for n in range(1, 44)}
 
 
 # ---------------------------------------------------------------- what lies in the queue
 
 
-def test_a_payload_for_one_connection_opens_for_no_other(system: System) -> None:
+def test_a_payload_for_one_connection_opens_for_no_other(system: System, user: str) -> None:
     """Its message may be delivered to the wrong name; its key is the connection's own."""
-    from shared import payloads
-
-    mine, theirs = connect(system), system.connect("oura", user="ben", person="ben")["connection"]
-    owner = connections.load(mine)
+    ours, theirs = connect(system, user), system.connect("oura", f"{user}-ben", "ben")["connection"]
+    owner = connections.load(ours)
     assert owner
     sealed = payloads.enclose(owner, b'{"data": []}')
     told = Job(id="p", reason="webhook", as_of=now_ms(), connection=theirs, resources=("heartrate",), payload=sealed)

@@ -26,7 +26,8 @@ def read_relay(body: bytes, now: datetime) -> Iterator[Event | Skipped]:
     for index, record in enumerate(message["records"]):
         yield from (fault for fault in attempt(index, keep, record) if isinstance(fault, Skipped))
     if kept:
-        yield Event(resources=("egvs",), payload={"recordType": "egv", "records": kept})
+        newest = max(instant_of(record["systemTime"]) for record in kept)
+        yield Event(resources=("egvs",), payload={"recordType": "egv", "records": kept}, as_of=newest)
 
 
 def as_polled(record: Json, now: int) -> Json:

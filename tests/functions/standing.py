@@ -1,0 +1,67 @@
+"""One backend for a whole module of tests, each of which brings its own people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from threading import Thread
+
+import httpx
+import pytest
+import uvicorn
+
+from sandbox.__main__ import listen
+from sandbox.app import Options, build
+from shared.providers.registry import providers
+from tests.functions.conftest import ENV
+from tests.functions.system import System, forget, make_resources, serve
+
+
+@contextmanager
+def vendors(now: datetime | None = None) -> Iterator[httpx.Client]:
+    """With `now`, lives that stand still: asked twice, a vendor says the same."""
+    listener = listen(0)
+    base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    app = build(Options(base_url, now=now))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", lifespan="off"))
+    thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    with httpx.Client(base_url=base_url, timeout=60) as client:
+        yield client
+    server.should_exit = True
+    thread.join(timeout=5)
+    listener.close()
+
+
+@contextmanager
+def backend(aws: str, sandbox: httpx.Client | None = None) -> Iterator[System]:
+    """Without a sandbox for what never gets as far as a vendor."""
+    httpx.post(f"{aws}/moto-api/reset")
+    known = sandbox.get("/control/apps").json() if sandbox else {}
+    apps = {p.id: {"client_id": "id", "client_secret": "s"} for p in providers()} | {
+        name: {**app, "hint_delay_s": 0} for name, app in known.items()
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**ENV, "AWS_ENDPOINT_URL": aws}.items():
+            patch.setenv(name, value)
+        env = make_resources(aws, apps)
+        server, url = serve()
+        for name, value in {**env, "PUBLIC_URL": url}.items():
+            patch.setenv(name, value)
+        with httpx.Client() as nobody:
+            yield System(url, sandbox or nobody, env, aws)
+        forget()
+        server.shutdown()
+        server.server_close()
+
+
+def ask(system: System, method: str, path: str, token: str = "ada", **request: object) -> httpx.Response:
+    """A door that answers nothing at all has raised, which API Gateway tells as a 500."""
+    given = request.pop("headers", {})
+    assert isinstance(given, dict)
+    headers = {**({"authorization": f"Bearer {token}"} if token else {}), **given}
+    try:
+        return httpx.request(method, system.url + path, headers=headers, timeout=30, **request)  # type: ignore[arg-type]
+    except httpx.RemoteProtocolError:
+        return httpx.Response(500)
