@@ -36,6 +36,8 @@ ROUTES = (
     Route("POST", "/v1/uploads", "upload"),
     Route("DELETE", "/v1/connections/{connection}", "disconnect"),
     Route("DELETE", "/v1/user", "erase"),
+    Route("GET", "/v1/profile", "profile"),
+    Route("PUT", "/v1/profile", "profile"),
     Route("GET", "/v1/consents", "api"),
     Route("GET", "/v1/connections", "api"),
     Route("GET", "/v1/days", "api"),
@@ -144,7 +146,7 @@ def _cors(settings: Settings) -> apigwv2.CorsPreflightOptions:
     return apigwv2.CorsPreflightOptions(
         allow_origins=list(settings.origins),
         allow_methods=[apigwv2.CorsHttpMethod(method) for method in methods],
-        allow_headers=["authorization", "content-type", "tributary-user", "idempotency-key", "if-none-match"],
+        allow_headers=["authorization", "content-type", "x-user-id", "idempotency-key", "if-none-match"],
         expose_headers=["etag", "retry-after"],
         max_age=Duration.hours(1),
     )

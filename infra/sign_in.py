@@ -50,7 +50,7 @@ class UserPool(cognito.UserPool):
 
     def _machine(self) -> cognito.UserPoolClient:
         act_for_users = cognito.ResourceServerScope(
-            scope_name="act-for-users", scope_description="Name any user in the tributary-user header"
+            scope_name="users:act", scope_description="Name any user in the x-user-id header"
         )
         server = self.add_resource_server("Tributary", identifier="tributary", scopes=[act_for_users])
         return self.add_client(

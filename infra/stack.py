@@ -23,9 +23,9 @@ WRITE = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionChec
 
 class Tributary(Stack):
     """
-    connect  callback  disconnect  erase     webhook  upload  sync  poll        api
-       └────────┴───────────┴───────┴──┐         └───────┴──────┴─────┘           │ reads
-                         connections, tokens             one small job            │
+    connect  callback  disconnect  erase     webhook  upload  sync  poll   api  profile
+       └────────┴───────────┴───────┴──┐         └───────┴──────┴─────┘      └─┬─┘
+                         connections, tokens             one small job         │ reads
                                                  │                    │
                         fresh (+DLQ) ── worker ──┴── bulk (+DLQ) ── worker-bulk
                                                  │
@@ -77,6 +77,7 @@ class Tributary(Stack):
             "sync": (256, 10, (*own, control(*MERGE), data("GetItem"), *either)),
             "api": (512, 15, (store.key_may("Decrypt"), control(*READ), data(*READ))),
             "poll": (256, 60, (*own, control(*MERGE), store.read_ring, fresh.send)),
+            "profile": (256, 10, (own[0], control(*READ, "UpdateItem"), data("GetItem", "UpdateItem"))),
             "disconnect": (256, 10, (own[0], control(*MERGE), fresh.send)),
             "erase": (256, 10, (own[0], control("PutItem"), fresh.send)),
             "worker": (512, self.settings.worker_timeout_s, (*work, fresh.consume, fresh.sort_dead, bulk.sort_dead)),

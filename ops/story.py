@@ -42,7 +42,7 @@ def connect(stage: Stage) -> str:
 
 
 def backfill(stage: Stage) -> str:
-    report = eventually(lambda: stage.finished(stage.jobs["oura"]), 60)
+    report = eventually(lambda: stage.finished(stage.jobs["oura"]))
     days = stage.shows_truth(stage.ago(WEEK + HISTORY - 1), stage.ago(WEEK))
     expect("days of history", HISTORY, days)
     return f"{days} more days in {report['windows'] - 1} windows"
@@ -92,7 +92,7 @@ def more_sources(stage: Stage) -> str:
     for name in ("dexcom", "withings"):
         stage.connect(name)
     for name in ("dexcom", "withings"):
-        eventually(lambda job=stage.jobs[name]: stage.finished(job), 60)  # type: ignore[misc]
+        eventually(lambda job=stage.jobs[name]: stage.finished(job))  # type: ignore[misc]
     truth = stage.sandbox.truth(stage.ago(WEEK + 6), stage.ago(2))
     weighed = max(day for day, true in truth.items() if true["weight"] is not None)
     measured = max(day for day, true in truth.items() if not true["glucose_out_of_range"])

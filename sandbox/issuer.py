@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 from sandbox.cloud import Call, plain_door, refuse
 
 AUDIENCE = "tributary"
-ACT_FOR_USERS = "tributary/act-for-users"
+ACT_FOR_USERS = "tributary/users:act"
 LIFETIME = 8 * 3600
 
 

@@ -5,14 +5,18 @@ dates. The whole day is drawn at once; nothing here knows what is already past â
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache
 from random import Random
+from threading import RLock
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from sandbox.sleep import STEP, Sleep, fall_asleep
 
+T = TypeVar("T")
 MINUTE = 60
 HISTORY_DAYS = 120
 HELD_BACK_DAYS = 2
@@ -96,9 +100,20 @@ class Life:
     def __init__(self, seed: int, today: datetime) -> None:
         self.seed = seed
         self.today = today
-        self.sleeps = cache(self._sleeps)
-        self.minutes = cache(self._minutes)
-        self.glucose = cache(self._glucose)
+        self._drawing = RLock()
+        self.sleeps = self._once(self._sleeps)
+        self.minutes = self._once(self._minutes)
+        self.glucose = self._once(self._glucose)
+
+    def _once(self, draw: Callable[[Person, date], T]) -> Callable[[Person, date], T]:
+        """Each day is drawn once: of many requests for the same new day, all but one wait for it."""
+        known = cache(draw)
+
+        def drawn(person: Person, day: date) -> T:
+            with self._drawing:
+                return known(person, day)
+
+        return drawn
 
     def held_back(self, person: Person, day: date) -> bool:
         return 0 <= (self.local_today(person) - day).days < HELD_BACK_DAYS

@@ -16,7 +16,7 @@ from shared.errors import BadRequestError, ForbiddenError
 from shared.log import logger
 from shared.schemas import ErrorReply
 
-ACT_FOR_USERS = "tributary/act-for-users"
+ACT_FOR_USERS = {"users:act", "tributary/users:act"}
 LONGEST_RANGE = timedelta(days=366)
 EARLIEST = date(1970, 1, 1)
 REFUSALS = (400, 401, 403, 404)
@@ -71,12 +71,13 @@ def claims(app: APIGatewayHttpResolver) -> dict[str, Any]:
 
 
 def is_machine(app: APIGatewayHttpResolver) -> bool:
-    return ACT_FOR_USERS in str(claims(app).get("scope", "")).split()
+    """Cognito puts its resource server's name before the scope."""
+    return bool(ACT_FOR_USERS & set(str(claims(app).get("scope", "")).split()))
 
 
 def acts_for_all(app: APIGatewayHttpResolver) -> bool:
     """A machine client that names no user speaks of what it did for everybody."""
-    return is_machine(app) and "tributary-user" not in app.current_event.headers
+    return is_machine(app) and "x-user-id" not in app.current_event.headers
 
 
 def user(app: APIGatewayHttpResolver) -> str:
@@ -86,9 +87,9 @@ def user(app: APIGatewayHttpResolver) -> str:
         if not subject:
             raise ForbiddenError("the token names no subject", "authorization")
         return subject
-    named = app.current_event.headers.get("tributary-user", "")
+    named = app.current_event.headers.get("x-user-id", "")
     if not named:
-        raise BadRequestError("a machine client must say for whom it acts", "tributary-user")
+        raise BadRequestError("a machine client must say for whom it acts", "x-user-id")
     return named
 
 

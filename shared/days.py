@@ -3,7 +3,7 @@ on two sources is ever stored, so the answer cannot depend on the order in which
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -15,6 +15,8 @@ from shared.catalogue import METRICS
 from shared.recovery import BASELINE_DAYS, Recovery, recovery
 from shared.summary import Stats
 
+Priority = Mapping[str, Sequence[str]]
+NO_PRIORITY: Priority = {}
 INPUTS = {
     "hrv": ("heart_rate_variability", 1),
     "rhr": ("resting_heart_rate", 1),
@@ -73,11 +75,11 @@ class Report:
     expected: tuple[str, ...]
 
 
-def reports(user: str, first: date, last: date, fresh: bool = False) -> list[Report]:
+def reports(user: str, first: date, last: date, fresh: bool = False, priority: Priority = NO_PRIORITY) -> list[Report]:
     """One Query. Days without data are left out."""
     start = (first - timedelta(days=BASELINE_DAYS)).isoformat()
     items = sections.query(user, f"D#{start}", f"D#{last.isoformat()}", consistent=fresh)
-    days = {day.day: day for day in (merge(item["sk"]["S"][2:], slots(item)) for item in items)}
+    days = {day.day: day for day in (merge(item["sk"]["S"][2:], slots(item), priority) for item in items)}
     return [report(day, days) for key, day in days.items() if key >= first.isoformat() and day.choices]
 
 
@@ -93,7 +95,7 @@ def slots(item: Mapping[str, Any]) -> list[Slot]:
     return found
 
 
-def merge(day: str, found: Iterable[Slot]) -> Day:
+def merge(day: str, found: Iterable[Slot], priority: Priority = NO_PRIORITY) -> Day:
     """Pure and total: the same slots in any order are the same day."""
     ordered = tuple(sorted(found, key=lambda slot: (slot.source, slot.resource)))
     candidates: dict[str, dict[str, Value]] = {}
@@ -102,7 +104,8 @@ def merge(day: str, found: Iterable[Slot]) -> Day:
             value = Value(metric, stats.day_value(metric), slot, stats)
             sources = candidates.setdefault(metric, {})
             sources[slot.source] = max(sources.get(slot.source, value), value, key=within_source)
-    return Day(day, ordered, {metric: choose(metric, list(v.values())) for metric, v in sorted(candidates.items())})
+    chosen = {m: choose(m, list(v.values()), priority.get(m, ())) for m, v in sorted(candidates.items())}
+    return Day(day, ordered, chosen)
 
 
 def within_source(value: Value) -> tuple[bool, int, str]:
@@ -110,11 +113,19 @@ def within_source(value: Value) -> tuple[bool, int, str]:
     return value.stats.total, value.stats.n, value.slot.resource
 
 
-def choose(metric: str, values: list[Value]) -> Choice:
-    ranked = sorted(values, key=lambda v: (rank(v), -v.stats.n, v.slot.source))
-    best, *others = ranked
+def choose(metric: str, values: list[Value], trusted: Sequence[str] = ()) -> Choice:
+    """The sources the person trusts, in their order; then the kind of device; then the most samples."""
+
+    def order(value: Value) -> tuple[int, int, int, str]:
+        source = value.slot.source
+        place = trusted.index(source) if source in trusted else len(trusted)
+        return place, rank(value), -value.stats.n, source
+
+    best, *others = sorted(values, key=order)
     if not others:
         reason = "only source"
+    elif best.slot.source in trusted:
+        reason = "the person's own priority"
     elif rank(best) < rank(others[0]):
         reason = f"{best.slot.kind} is preferred for {metric}"
     else:

@@ -6,17 +6,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from shared.catalogue import METRICS
 from shared.commit import Change
 from shared.errors import ProviderChangedError
 from shared.knowledge import News
 from shared.local_time import Zones, by_day, local_day
-from shared.model import Deletion, Document, Reading, Series, Skipped
+from shared.model import Deletion, Document, Episode, Reading, Series, Skipped
 from shared.packing import normal
 from shared.providers import Provider, Resource, Window
 from shared.sections import Key
+
+T = TypeVar("T", Document, Episode)
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,13 @@ def in_range(document: Document) -> tuple[Document, list[Skipped]]:
         dropped.append(Skipped(-1, "outside the possible range", metric))
         return False
 
-    readings = tuple(r for r in document.readings if possible(r.metric, r.value))
-    series = tuple(s if _all_possible(s) else _possible_samples(s, possible) for s in document.series)
-    return (replace(document, readings=readings, series=series), dropped) if dropped else (document, dropped)
+    def kept(part: T) -> T:
+        readings = tuple(r for r in part.readings if possible(r.metric, r.value))
+        series = tuple(s if _all_possible(s) else _possible_samples(s, possible) for s in part.series)
+        return replace(part, readings=readings, series=series)
+
+    checked = replace(kept(document), episode=kept(document.episode) if document.episode else None)
+    return (checked, dropped) if dropped else (document, dropped)
 
 
 def _all_possible(series: Series) -> bool:

@@ -97,7 +97,10 @@ def hint(body: str) -> str:
     """What a webhook's hint asks for, less what makes each delivery its own; "" for any other message."""
     if '"reason":"webhook"' not in body or '"payload":' in body:
         return ""
-    told: dict[str, Any] = json.loads(body)
+    try:
+        told: dict[str, Any] = json.loads(body)
+    except ValueError:
+        return ""  # whoever reads it says what is wrong with it
     return json.dumps({k: v for k, v in told.items() if k not in ("id", "as_of", "attempt")}, sort_keys=True)
 
 

@@ -7,10 +7,10 @@ Every document and every merged sample carries `as_of`, and older knowledge neve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from shared.model import Document, Reading, Series
+from shared.model import Document, Series
 
 
 @dataclass(frozen=True)
@@ -33,24 +33,44 @@ class News:
     """Samples (metric, instant) that turned out to belong to a neighbouring day."""
 
     def dated(self) -> dict[str, Document]:
-        return gather(replace(d, as_of=self.as_of if d.as_of is None else d.as_of) for d in self.documents)
+        aged = (replace(d, as_of=self.as_of if d.as_of is None else d.as_of) for d in self.documents)
+        return gather(d if d.id else columnar(d) for d in aged)
 
 
 def learn(known: Known, news: News) -> Known:
     """The section after the news. The order in which several news arrive does not matter."""
     fresh = news.dated()
     if news.whole:
-        newer = {i: d for i, d in known.documents.items() if age(d) > news.as_of}
-        return Known({**fresh, **{i: newest(fresh.get(i), d) for i, d in newer.items()}}, max(known.as_of, news.as_of))
+        younger = {i: part for i, d in known.documents.items() if (part := since(d, news.as_of + 1))}
+        joined = {i: newest(fresh.get(i), part) for i, part in younger.items()}
+        return Known({**fresh, **joined}, max(known.as_of, news.as_of))
     documents = {i: d for i, d in known.documents.items() if i not in news.deleted or age(d) > news.as_of}
     if news.moved:
-        documents = {i: without(d, news) for i, d in documents.items()}
+        documents = {i: d if i else without(d, news) for i, d in documents.items()}
     for id_, document in fresh.items():
-        if id_ in documents:
+        if id_ and id_ in documents:
             documents[id_] = newest(documents[id_], document)
-        elif age(document) >= known.as_of:
-            documents[id_] = document
+        elif part := since(document, known.as_of):  # what the last whole answer did not list, and is older, is no more
+            documents[id_] = newest(documents.get(id_), part)
     return Known(documents, known.as_of)
+
+
+def since(document: Document, instant: int) -> Document | None:
+    """What of the document is known from `instant` on: all or nothing of a record, single ones of samples."""
+    if document.id or all(not series.as_of for series in document.series):
+        return document if age(document) >= instant else None
+    series = tuple(picked(s, [i for i, a in enumerate(s.as_of) if a >= instant]) for s in document.series)
+    kept = tuple(s for s in series if s.times)
+    return replace(document, series=kept) if kept else None
+
+
+def columnar(document: Document) -> Document:
+    """Samples that stand for themselves are columns, each sample with its own date."""
+    alone = [Series(r.metric, [r.at], [r.value], r.unit) for r in document.readings if r.at is not None]
+    if not alone:
+        return document
+    found = columns(replace(document, series=(*document.series, *alone)))
+    return replace(document, readings=(), series=tuple(found[key] for key in sorted(found)))
 
 
 def age(document: Document) -> int:
@@ -75,17 +95,20 @@ def gather(documents: Iterable[Document]) -> dict[str, Document]:
 
 
 def united(old: Document, new: Document) -> Document:
-    """Samples by (metric, instant), the newer of each; readings by metric and instant likewise."""
-    columns: dict[tuple[str, str], Series] = {(s.metric, s.unit): dated(s, age(old)) for s in old.series}
-    for series in new.series:
-        key = (series.metric, series.unit)
-        column = dated(series, age(new))
-        columns[key] = merged(columns[key], column) if key in columns else column
-    first, second = (new, old) if age(old) > age(new) else (old, new)
-    readings: dict[tuple[str, int | None], Reading] = {(r.metric, r.at): r for r in (*first.readings, *second.readings)}
-    return replace(
-        new, as_of=max(age(old), age(new)), readings=tuple(readings.values()), series=tuple(columns.values())
-    )
+    """Samples by (metric, instant), the newer of each."""
+    found = columns(old)
+    for key, column in columns(new).items():
+        found[key] = merged(found[key], column) if key in found else column
+    return replace(new, as_of=max(age(old), age(new)), series=tuple(found[key] for key in sorted(found)))
+
+
+def columns(document: Document) -> dict[tuple[str, str], Series]:
+    """One dated column for each metric and vendor's unit."""
+    found: dict[tuple[str, str], Series] = {}
+    for series in document.series:
+        key, column = (series.metric, series.unit), dated(series, age(document))
+        found[key] = merged(found[key], column) if key in found else column
+    return found
 
 
 def dated(series: Series, as_of: int) -> Series:
@@ -102,15 +125,16 @@ def merged(old: Series, new: Series) -> Series:
 
 
 def without(document: Document, news: News) -> Document:
-    """The document less the samples that moved, unless it is newer than the news."""
-    if age(document) > news.as_of or document.id:
-        return document
-    return replace(document, series=tuple(_kept(series, news.moved) for series in document.series))
+    """The samples less those that moved, unless they are known from later than the news."""
+    return replace(document, series=tuple(_kept(dated(s, age(document)), news) for s in document.series))
 
 
-def _kept(series: Series, moved: frozenset[tuple[str, int]]) -> Series:
-    keep = [i for i, t in enumerate(series.times) if (series.metric, t) not in moved]
-    if len(keep) == len(series.times):
-        return series
+def _kept(series: Series, news: News) -> Series:
+    rows = zip(series.times, series.as_of, strict=True)
+    keep = [i for i, (t, a) in enumerate(rows) if (series.metric, t) not in news.moved or a > news.as_of]
+    return series if len(keep) == len(series.times) else picked(series, keep)
+
+
+def picked(series: Series, keep: Sequence[int]) -> Series:
     as_of = [series.as_of[i] for i in keep] if series.as_of else ()
     return replace(series, times=[series.times[i] for i in keep], values=[series.values[i] for i in keep], as_of=as_of)

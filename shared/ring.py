@@ -28,7 +28,7 @@ def walk(now: int) -> int:
     mark = control.get(*WATERMARK)
     walked = mark["walked"] if mark else minute - 1
     queued = sum(visit(at) for at in range(max(walked, minute - RING_MINUTES) + 1, minute + 1))
-    condition = "attribute_not_exists(walked) OR walked = :before"
+    condition = "attribute_not_exists(walked) OR (walked = :before AND walked < :now)"
     control.update(*WATERMARK, "SET walked = :now", {"now": minute, "before": walked}, condition)
     return queued
 

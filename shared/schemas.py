@@ -27,6 +27,24 @@ class ConnectReply(BaseModel):
     expires_at: str
 
 
+class ProfileRequest(Strict):
+    """What is left out stays as it was."""
+
+    timezone: str = Field("", description="IANA zone the person lives in from now on")
+    wake_hour: int | None = Field(None, ge=0, le=23, description="When polling may expect the night")
+    glucose_unit: Literal["", "mg/dL", "mmol/L"] = Field("", description="How glucose is answered")
+    priority: dict[str, list[str]] = Field(
+        default_factory=dict, description="Per metric, the sources that win a day, best first; [] forgets them"
+    )
+
+
+class Profile(BaseModel):
+    timezone: str = Field(description="Empty until told, or learned from a provider")
+    wake_hour: int
+    glucose_unit: str
+    priority: dict[str, list[str]]
+
+
 class SyncRequest(Strict):
     action: Literal["sync", "backfill", "aggregate"] = Field(
         description="sync: fetch these days now; backfill: in tracked windows; aggregate: roll days up again"

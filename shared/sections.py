@@ -2,6 +2,7 @@
 
 pk user   sk P#<day>#<source>#<resource>   data, hash, rev, as_of, by, raw, ids
 pk user   sk D#<day>                       <source>#<resource>: {rev, at, kind, stats}
+pk user   sk Z                             the person: zone history, and what they told us
 pk user   sk T#<source>#<resource>#<id>    a deletion whose document was not here (30 days)
 """
 
@@ -172,7 +173,7 @@ def purge(user: str, source: str) -> int:
 
 def erase(user: str) -> dict[str, int]:
     """Deletes every item of the person; returns how many of each kind there were."""
-    kinds = {"P": "sections", "D": "days", "T": "tombstones", "Z": "zone histories"}
+    kinds = {"P": "sections", "D": "days", "T": "tombstones", "Z": "profiles"}
     counts = dict.fromkeys(kinds.values(), 0)
     for item in query(user, "!", "~", projection="pk, sk"):
         _delete(item)
@@ -182,6 +183,24 @@ def erase(user: str) -> dict[str, int]:
 
 def _delete(item: dict[str, AttributeValueTypeDef]) -> None:
     dynamodb().delete_item(TableName=settings().data_table, Key={"pk": item["pk"], "sk": item["sk"]})
+
+
+def person(user: str) -> dict[str, Any]:
+    """The item that holds what is known about the person, or nothing."""
+    return dynamodb().get_item(TableName=settings().data_table, Key=_person(user)).get("Item", {})
+
+
+def tell_person(user: str, told: str) -> None:
+    dynamodb().update_item(
+        TableName=settings().data_table,
+        Key=_person(user),
+        UpdateExpression="SET told = :told",
+        ExpressionAttributeValues={":told": {"S": told}},
+    )
+
+
+def _person(user: str) -> dict[str, AttributeValueTypeDef]:
+    return {"pk": {"S": user}, "sk": {"S": "Z"}}
 
 
 def query(

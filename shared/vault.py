@@ -53,7 +53,9 @@ class Owner:
 def seal(owner: Owner, purpose: Purpose, plain: bytes) -> bytes:
     branch = _current_branch()
     nonce, name = os.urandom(NONCE), branch.encode()
-    sealed = AESGCM(_key(branch, owner)).encrypt(nonce, plain, owner.aad(settings().control_table, purpose))
+    sealed = AESGCM(_key(_branch_key(branch, make=True), owner)).encrypt(
+        nonce, plain, owner.aad(settings().control_table, purpose)
+    )
     return bytes([VERSION, len(name)]) + name + nonce + sealed
 
 
@@ -61,18 +63,20 @@ def unseal(owner: Owner, purpose: Purpose, sealed: bytes) -> bytes:
     """Raises UnsealError."""
     if not sealed or sealed[0] != VERSION:
         raise UnsealError("sealed by a version this code does not know")
-    start = 2 + sealed[1]
-    branch, nonce = sealed[2:start].decode(), sealed[start : start + NONCE]
     try:
+        start = 2 + sealed[1]
+        branch, nonce = sealed[2:start].decode(), sealed[start : start + NONCE]
+        if not branch:
+            raise ValueError("names no branch key")
         aad = owner.aad(settings().control_table, purpose)
-        return AESGCM(_key(branch, owner)).decrypt(nonce, sealed[start + NONCE :], aad)
-    except InvalidTag as error:
+        return AESGCM(_key(_branch_key(branch), owner)).decrypt(nonce, sealed[start + NONCE :], aad)
+    except (InvalidTag, IndexError, ValueError) as error:  # changed, or cut short
         raise UnsealError("this ciphertext was not sealed for this owner and purpose") from error
 
 
-def _key(branch: str, owner: Owner) -> bytes:
+def _key(branch_key: bytes, owner: Owner) -> bytes:
     info = f"{owner.user}|{owner.provider}|{owner.connection}".encode()
-    return HKDF(SHA256(), 32, owner.salt, info).derive(_branch_key(branch))
+    return HKDF(SHA256(), 32, owner.salt, info).derive(branch_key)
 
 
 # ---------------------------------------------------------------- branch keys
@@ -85,12 +89,14 @@ def _current_branch() -> str:
     return datetime.now(UTC).strftime("%Y-%m")
 
 
-def _branch_key(branch: str) -> bytes:
+def _branch_key(branch: str, make: bool = False) -> bytes:
     with _opening:
         kept = _kept.get(branch)
         if kept and time.monotonic() - kept[0] < KEPT_S:
             return kept[1]
-        key = _stored_branch(branch) or _new_branch(branch)
+        key = _stored_branch(branch) or (_new_branch(branch) if make else None)
+        if key is None:
+            raise UnsealError("sealed under a branch key that is not here")
         _kept[branch] = (time.monotonic(), key)
         return key
 

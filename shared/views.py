@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from shared import condition, connections, consents, days, progress, schemas, series
+from shared import condition, connections, consents, days, profiles, progress, schemas, series
 from shared.api import iso, iso_or_none
-from shared.catalogue import METRICS
+from shared.catalogue import METRICS, MG_DL_PER_MMOL_L
 from shared.days import Choice, Report, Value
 from shared.errors import NotFoundError
 from shared.jobs import now_ms
@@ -61,17 +62,28 @@ def consent_list(user: str) -> schemas.Consents:
     )
 
 
+def profile(user: str) -> schemas.Profile:
+    return profile_of(profiles.of(user))
+
+
+def profile_of(found: profiles.Profile) -> schemas.Profile:
+    told = {name: getattr(found, name) for name in ("timezone", "wake_hour", "glucose_unit")}
+    return schemas.Profile(**told, priority={m: sources for m, sources in found.priority.items() if sources})
+
+
 def day_list(user: str, first: date, last: date, fresh: bool) -> schemas.Days:
-    return schemas.Days(days=[day(report) for report in days.reports(user, first, last, fresh)])
+    found = profiles.of(user)
+    reports = days.reports(user, first, last, fresh, found.priority)
+    return schemas.Days(days=[day(report, found.glucose_unit) for report in reports])
 
 
-def day(report: Report) -> schemas.Day:
+def day(report: Report, glucose_unit: str) -> schemas.Day:
     present = len(report.expected) - len(report.missing)
     components = {name: component(c) for name, c in report.recovery.components.items()}
     found = report.recovery
     return schemas.Day(
         day=date.fromisoformat(report.day.day),
-        metrics={metric: day_metric(metric, choice) for metric, choice in report.day.choices.items()},
+        metrics={m: day_metric(choice, wished_unit(m, glucose_unit)) for m, choice in report.day.choices.items()},
         recovery=schemas.Recovery(
             score=found.score, status=found.status, coverage=found.coverage, components=components,
         ),
@@ -83,23 +95,40 @@ def component(found: Component) -> schemas.RecoveryComponent:
     return schemas.RecoveryComponent(z=round(found.z, 3), baseline_days=found.baseline_days)
 
 
-def day_metric(metric: str, choice: Choice) -> schemas.DayMetric:
+@dataclass(frozen=True)
+class Unit:
+    """How a metric is answered: ours, or glucose in the person's own."""
+
+    name: str
+    per_ours: float = 1.0
+
+    def of(self, value: float) -> float:
+        return round(value / self.per_ours, 3)
+
+
+def wished_unit(metric: str, glucose_unit: str) -> Unit:
+    if metric == "glucose" and glucose_unit == "mmol/L":
+        return Unit(glucose_unit, MG_DL_PER_MMOL_L)
+    return Unit(METRICS[metric].unit)
+
+
+def day_metric(choice: Choice, unit: Unit) -> schemas.DayMetric:
     return schemas.DayMetric(
-        **figure(choice.best),
-        unit=METRICS[metric].unit,
+        **figure(choice.best, unit),
+        unit=unit.name,
         reason=choice.reason,
-        others=[schemas.Figure(**figure(other)) for other in choice.others],
+        others=[schemas.Figure(**figure(other, unit)) for other in choice.others],
     )
 
 
-def figure(value: Value) -> dict[str, Any]:
+def figure(value: Value, unit: Unit) -> dict[str, Any]:
     return {
         "source": value.slot.source,
         "resource": value.slot.resource,
-        "value": round(value.value, 3),
+        "value": unit.of(value.value),
         "samples": value.stats.n,
-        "min": value.stats.low,
-        "max": value.stats.high,
+        "min": unit.of(value.stats.low),
+        "max": unit.of(value.stats.high),
         "as_of": iso(value.slot.as_of),
     }
 
@@ -108,12 +137,16 @@ def metric_series(user: str, metric: str, first: date, last: date, source: str, 
     known = METRICS.get(metric)
     if known is None:
         raise NotFoundError("no such metric; GET /v1/metrics lists them", "metric")
+    unit = wished_unit(metric, profiles.of(user).glucose_unit if metric == "glucose" else "")
     found = series.columns(user, metric, first, last, source, fresh)
     return schemas.MetricSeries(
         metric=metric,
-        unit=known.unit,
+        unit=unit.name,
         loinc=known.loinc,
-        series=[schemas.Column(**vars(column)) for column in found],
+        series=[
+            schemas.Column(source=c.source, resource=c.resource, times=c.times, values=[unit.of(v) for v in c.values])
+            for c in found
+        ],
     )
 
 

@@ -13,7 +13,6 @@ from shared.errors import BadRequestError, InvalidSignatureError, NotFoundError
 from shared.model import Skipped
 from shared.providers import Event, HmacSignature, Json, Provider, Webhook
 
-
 LONGEST_STAMP = 13
 """Digits: milliseconds until the year 2286."""
 

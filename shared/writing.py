@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 
-from shared import connections, jobs, sections
+from shared import connections, jobs, sections, zones
 from shared.commit import Announcement, commit
 from shared.jobs import now_ms
+from shared.local_time import Zones
 from shared.log import logger
 from shared.model import HOUR
 from shared.settings import settings
@@ -19,6 +20,7 @@ STAMPS = {"webhook": "last_push_at", "poll": "last_poll_at"}
 
 def write(visit: Visit) -> None:
     """Sections, slots, announcements, cursors, in that order. Repeating it is harmless."""
+    learn_zone(visit)
     said: list[Announcement] = []
     for question in visit.questions:
         if question.filed is not None:
@@ -29,6 +31,14 @@ def write(visit: Visit) -> None:
             if question.filed is not None and question.window:
                 first, last = question.window.first.isoformat(), question.window.last.isoformat()
                 connections.move_cursor(visit.connection.id, question.resource.name, first, last)
+
+
+def learn_zone(visit: Visit) -> None:
+    """A person who never said where they live is where their provider says."""
+    if visit.zones == Zones():
+        named = (visit.provider.zone(reply) for question in visit.questions for reply in question.replies)
+        if name := next(filter(None, named), None):
+            zones.learned(visit.connection.user, name)
 
 
 def written(visit: Visit, question: Question) -> list[Announcement]:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from botocore.exceptions import ClientError
 
+from shared import sections
 from shared.aws import dynamodb
 from shared.errors import BadRequestError
 from shared.jobs import now_ms
 from shared.local_time import Zones
+from shared.log import logger
 from shared.settings import settings
 
 
 def of(user: str) -> Zones:
-    reply = dynamodb().get_item(TableName=settings().data_table, Key={"pk": {"S": user}, "sk": {"S": "Z"}})
-    rows = reply["Item"]["history"]["L"] if "Item" in reply else []
+    return read(sections.person(user))
+
+
+def read(item: Mapping[str, Any]) -> Zones:
+    rows = item["history"]["L"] if "history" in item else []
     history = tuple((int(row["M"]["since"]["N"]), row["M"]["zone"]["S"]) for row in rows)
     return Zones(history) if history else Zones()
 
@@ -50,3 +57,11 @@ def moved_to(user: str, name: str) -> None:
         # Two doors at once: the other one's word about where the person is, is as good as ours.
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise
+
+
+def learned(user: str, name: str) -> None:
+    """From a provider; a name nobody knows teaches nothing."""
+    try:
+        moved_to(user, known(name))
+    except BadRequestError:
+        logger().info("a provider named a zone that is none")

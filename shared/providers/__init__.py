@@ -247,6 +247,8 @@ class Provider:
     subscriptions: Subscriptions | None = None
     check: Callable[[Json], None] = lambda reply: None
     """Raises what a 2xx reply says in its body, for vendors that put the status there."""
+    zone: Callable[[Json], str | None] = lambda reply: None
+    """The IANA zone of the wearer, where a reply names one."""
     history_days: int | None = None
     timer_polling: bool = True
     exclusive_grant: bool = False

@@ -56,11 +56,11 @@ def backend(aws: str, sandbox: httpx.Client | None = None) -> Iterator[System]:
         server.server_close()
 
 
-def ask(system: System, method: str, path: str, token: str = "ada", **request: object) -> httpx.Response:
+def ask(system: System, method: str, path: str, bearer: str = "ada", **request: object) -> httpx.Response:
     """A door that answers nothing at all has raised, which API Gateway tells as a 500."""
     given = request.pop("headers", {})
     assert isinstance(given, dict)
-    headers = {**({"authorization": f"Bearer {token}"} if token else {}), **given}
+    headers = {**({"authorization": f"Bearer {bearer}"} if bearer else {}), **given}
     try:
         return httpx.request(method, system.url + path, headers=headers, timeout=30, **request)  # type: ignore[arg-type]
     except httpx.RemoteProtocolError:

@@ -28,6 +28,7 @@ ROUTES = [
     ("POST", r"/v1/uploads", "upload", True),
     ("DELETE", r"/v1/connections/(?P<connection>[^/]+)", "disconnect", True),
     ("DELETE", r"/v1/user", "erase", True),
+    ("ANY", r"/v1/profile", "profile", True),
     ("GET", r"/v1/openapi.json", "api", False),
     ("GET", r"/v1/.*", "api", True),
 ]
@@ -53,7 +54,7 @@ class Gateway(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body if self.command != "HEAD" else b"")
 
-    do_POST = do_HEAD = do_DELETE = do_GET
+    do_POST = do_PUT = do_HEAD = do_DELETE = do_GET
 
     def routed(self) -> tuple[int, dict[str, str], bytes]:
         url = urlsplit(self.path)

@@ -45,7 +45,7 @@ def start(system: System, **body: str) -> dict[str, Any]:
 
 
 def state_of(started: dict[str, Any]) -> str:
-    return parse_qs(urlsplit(started["authorize_url"]).query)["state"][0]
+    return str(parse_qs(urlsplit(started["authorize_url"]).query)["state"][0])
 
 
 def come_back(system: System, source: str = SOURCE, accept: str = "text/html", **query: str) -> httpx.Response:

@@ -15,7 +15,7 @@ from shared.providers.registry import providers
 from tests.functions.standing import ask, backend
 from tests.functions.system import System
 
-MACHINE = "robot tributary/act-for-users"
+MACHINE = "robot tributary/users:act"
 SOURCE = next(p.id for p in providers() if isinstance(p.auth, OAuth2))
 FILE = next(p.id for p in providers() if not isinstance(p.auth, OAuth2))
 CSV = {"content-type": "text/csv"}
@@ -29,7 +29,7 @@ def standing(aws: str) -> Iterator[System]:
 
 
 @cache
-def client(name: str, endpoint: str) -> Any:
+def client(name: Any, endpoint: str) -> Any:
     return boto3.client(name, endpoint_url=endpoint)
 
 
@@ -79,8 +79,8 @@ CASES: list[tuple[dict[str, Any], int, str | None]] = [
     *((connect(timezone=zone), 400, "timezone") for zone in (
         "Mars/Olympus", "Europe", "Europe/", "../../etc/passwd", "/etc/localtime", "x" * 300, "\0", "Europe/Zürich",
     )),
-    ({"method": "GET", "path": f"/v1/connect/{SOURCE}", "token": ""}, 400, "ticket"),
-    ({"method": "GET", "path": f"/v1/connect/{SOURCE}?ticket=guess", "token": ""}, 410, "ticket"),
+    ({"method": "GET", "path": f"/v1/connect/{SOURCE}", "bearer": ""}, 400, "ticket"),
+    ({"method": "GET", "path": f"/v1/connect/{SOURCE}?ticket=guess", "bearer": ""}, 410, "ticket"),
     # sync
     *((sync(action="sync", days=n), 400, "days") for n in (0, -1, 366, "many", 1.5)),
     (sync(action="dance"), 400, "action"),
@@ -92,8 +92,8 @@ CASES: list[tuple[dict[str, Any], int, str | None]] = [
     (sync(action="sync"), 400, "provider"),  # nothing is connected
     (sync(action="backfill", provider=SOURCE), 400, "provider"),
     (sync(action="sync", everyone=True), 403, "everyone"),
-    ({**sync(action="backfill", everyone=True), "token": MACHINE}, 400, "action"),
-    ({**sync(action="sync"), "token": MACHINE}, 400, "tributary-user"),
+    ({**sync(action="backfill", everyone=True), "bearer": MACHINE}, 400, "action"),
+    ({**sync(action="sync"), "bearer": MACHINE}, 400, "x-user-id"),
     # bodies
     *((post(path, body), 400, "body") for path in ("/v1/sync", f"/v1/connect/{SOURCE}") for body in (
         b"", b"not json", b'{"action": "sync"', b"[]", b"7", b"null", b'"sync"',
@@ -106,8 +106,8 @@ CASES: list[tuple[dict[str, Any], int, str | None]] = [
     (days("2026-11-20", "2026-11-19"), 400, "to"),
     (days("2025-11-18", "2026-11-20"), 400, "from"),
     (days("2026-11-19", "2026-11-20", fresh="perhaps"), 400, "fresh"),
-    ({**days("2026-11-19", "2026-11-20"), "token": ""}, 401, None),
-    ({**days("2026-11-19", "2026-11-20"), "token": MACHINE}, 400, "tributary-user"),
+    ({**days("2026-11-19", "2026-11-20"), "bearer": ""}, 401, None),
+    ({**days("2026-11-19", "2026-11-20"), "bearer": MACHINE}, 400, "x-user-id"),
     (days("2026-11-19", "2026-11-20", "/v1/metrics/charm"), 404, "metric"),
     (days("2026-11-20", "2026-11-19", "/v1/metrics/glucose"), 400, "to"),
     (days("then", "2026-11-19", "/v1/metrics/glucose"), 400, "from"),
@@ -179,17 +179,17 @@ def test_a_job_is_its_owners_alone(standing: System) -> None:
 
 
 def test_a_machine_acts_for_whom_it_names_and_a_person_only_for_themselves(standing: System) -> None:
-    as_ada = {"tributary-user": "ada"}
+    as_ada = {"x-user-id": "ada"}
     by_machine = start_job(standing, MACHINE, **as_ada)
     by_bob = start_job(standing, "bob", **as_ada)
     queued = [json.loads(m["Body"])["user"] for m in standing.messages("fresh")]
     assert sorted(queued) == ["ada", "bob"]
     assert ask(standing, "GET", f"/v1/jobs/{by_machine}", "ada").status_code == 200
     assert ask(standing, "GET", f"/v1/jobs/{by_bob}", "ada").status_code == 404
-    assert ask(standing, "GET", f"/v1/jobs/{by_bob}", MACHINE, headers={"tributary-user": "bob"}).status_code == 200
+    assert ask(standing, "GET", f"/v1/jobs/{by_bob}", MACHINE, headers={"x-user-id": "bob"}).status_code == 200
 
 
-@pytest.mark.parametrize("scope", ["tributary/act-for-users-not", "x-tributary/act-for-users", "admin"])
+@pytest.mark.parametrize("scope", ["tributary/users:act-not", "x-tributary/users:act", "admin"])
 def test_another_scope_makes_no_machine(standing: System, scope: str) -> None:
     reply = ask(standing, "POST", "/v1/sync", f"eve {scope}", json={"action": "sync", "everyone": True})
     assert reply.status_code == 403

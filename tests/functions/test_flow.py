@@ -7,6 +7,8 @@ import pytest
 
 from tests.functions.system import System, invoke
 
+pytestmark = pytest.mark.needs("dexcom", "file_import", "oura", "withings")
+
 BERLIN = ZoneInfo("Europe/Berlin")
 
 

@@ -11,6 +11,8 @@ import pytest
 from shared import consents
 from tests.functions.system import System
 
+pytestmark = pytest.mark.needs("dexcom", "file_import", "oura", "withings")
+
 WEEK = timedelta(days=6)
 TODAY = datetime.now(ZoneInfo("Europe/Berlin")).date()
 SPAN = ((TODAY - WEEK).isoformat(), TODAY.isoformat())

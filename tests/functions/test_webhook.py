@@ -18,6 +18,8 @@ from tests.functions.standing import ask, backend
 from tests.functions.system import System
 from tests.functions.test_errors import kept
 
+pytestmark = pytest.mark.needs("oura")
+
 HOOKS = Hooks(b"test-hook-key")
 HOOKED = [pytest.param(p, id=p.id) for p in providers() if p.webhook]
 BY_CONNECTION = [pytest.param(p, id=p.id) for p in providers() if p.webhook and p.webhook.path == "connection"]

@@ -20,6 +20,8 @@ SIGNED_IN = {
     "DELETE /v1/connections/{connection}",
     "DELETE /v1/user",
     "GET /v1/consents",
+    "GET /v1/profile",
+    "PUT /v1/profile",
     "GET /v1/days",
     "GET /v1/metrics",
     "GET /v1/metrics/{metric}",
@@ -55,7 +57,7 @@ def test_only_the_named_routes_ask_for_no_token(variant: str, request: pytest.Fi
 
 def test_one_integration_per_function(default: Template) -> None:
     made = [each["Properties"] for each in default.find_resources("AWS::ApiGatewayV2::Integration").values()]
-    assert len(made) == 8
+    assert len(made) == 9
     assert {each["PayloadFormatVersion"] for each in made} == {"2.0"}
 
 
@@ -92,11 +94,11 @@ def test_origins_are_allowed_and_passed_on(custom: Template) -> None:
             "CorsConfiguration": Match.object_like(
                 {
                     "AllowOrigins": origins,
-                    "AllowMethods": ["DELETE", "GET", "POST"],
+                    "AllowMethods": ["DELETE", "GET", "POST", "PUT"],
                     "AllowHeaders": [
                         "authorization",
                         "content-type",
-                        "tributary-user",
+                        "x-user-id",
                         "idempotency-key",
                         "if-none-match",
                     ],
@@ -141,7 +143,7 @@ def test_a_user_pool_is_made_for_whoever_has_no_issuer(default: Template) -> Non
     assert clients[machine]["Properties"]["AllowedOAuthFlows"] == ["client_credentials"]
     default.has_resource_properties(
         "AWS::Cognito::UserPoolResourceServer",
-        {"Identifier": "tributary", "Scopes": [Match.object_like({"ScopeName": "act-for-users"})]},
+        {"Identifier": "tributary", "Scopes": [Match.object_like({"ScopeName": "users:act"})]},
     )
     default.has_resource_properties(
         "AWS::Cognito::UserPool",

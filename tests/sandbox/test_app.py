@@ -39,7 +39,7 @@ def test_tokens_for_a_person_and_for_a_machine(client):
     assert person["exp"] - person["iat"] == 8 * 3600
     assert "scope" not in person
     reply = client.post("/issuer/token", data={"grant_type": "client_credentials"}).json()
-    assert verified(client, reply["access_token"])["scope"] == "tributary/act-for-users"
+    assert verified(client, reply["access_token"])["scope"] == "tributary/users:act"
     assert client.post("/issuer/token", data={"grant_type": "password", "username": "a b"}).status_code == 400
     discovery = client.get("/issuer/.well-known/openid-configuration").json()
     assert (discovery["issuer"], discovery["jwks_uri"]) == (person["iss"], f"{person['iss']}/jwks.json")

@@ -150,7 +150,7 @@ def test_the_parts_that_multiply_stay_small(pattern: str, size: Callable[[Path],
 
 def python(program: str) -> str:
     """What a new interpreter without any environment prints."""
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, env={}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr

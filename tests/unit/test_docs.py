@@ -15,6 +15,7 @@ from shared import condition, errors
 from shared.providers import Provider
 from shared.providers.registry import provider_ids, providers
 
+pytestmark = pytest.mark.needs("dexcom", "file_import", "oura", "withings")
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 README, OPERATIONS = ROOT / "README.md", DOCS / "operations.md"

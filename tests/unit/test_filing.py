@@ -81,8 +81,7 @@ class Shelf:
 
 
 def by_day(changes: Iterable[Change]) -> dict[str, Change]:
-    found = {change.key.day: change for change in changes}
-    return found
+    return {change.key.day: change for change in changes}
 
 
 # ---------------------------------------------------------------- whose day

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from datetime import date, timedelta
@@ -33,8 +34,8 @@ all_jobs = st.builds(
     deleted=st.booleans(),
     goodbye=st.booleans(),
     attempt=st.integers(0, 999),
-    **{n: words for n in ("provider", "connection", "account", "user", "document", "payload", "tracked", "part")},
-    **{n: many for n in ("resources", "services")},
+    **dict.fromkeys(("provider", "connection", "account", "user", "document", "payload", "tracked", "part"), words),
+    **dict.fromkeys(("resources", "services"), many),
     segment=words,
 )
 POLL = Job(id="j", reason="poll", as_of=1, connection="c")
@@ -155,7 +156,7 @@ def test_after_a_day_of_waiting_somebody_must_look(aws: Aws) -> None:
 
 def test_ids_are_unlike_and_sort_by_their_second(monkeypatch: pytest.MonkeyPatch) -> None:
     first = {jobs.new_id() for _ in range(100)}
-    later = jobs.time.time() + 10
-    monkeypatch.setattr(jobs.time, "time", lambda: later)
+    later = time.time() + 10
+    monkeypatch.setattr(time, "time", lambda: later)
     assert len(first) == 100
     assert max(first) < jobs.new_id()

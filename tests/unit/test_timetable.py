@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import get_args
 from zoneinfo import ZoneInfo
 
@@ -78,5 +79,5 @@ def test_only_what_was_granted_is_due() -> None:
 
 def test_steady_signals_are_never_left_alone_for_longer_than_the_night_allows() -> None:
     hours = sorted(looks("UTC", "2026-11-20", 3)["steady"])
-    gaps = [timedelta(hours=b - a) for a, b in zip(hours, hours[1:], strict=False)]
+    gaps = [timedelta(hours=b - a) for a, b in pairwise(hours)]
     assert max(gaps) <= timedelta(hours=2, minutes=30)

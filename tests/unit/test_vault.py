@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -96,7 +97,7 @@ def store_branch(key: str) -> None:
 
 
 def test_the_published_vector(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Computed apart: RFC 5869 by two HMACs, then AES-256-GCM over "1|Control|ada|ring|tokens". The month is not in it."""
+    """Computed apart: RFC 5869 by two HMACs, then AES-256-GCM over "1|Control|ada|ring|tokens", no month."""
     store_branch(key)
     with monkeypatch.context() as edge:
         edge.setattr(os, "urandom", lambda size: NONCE if size == len(NONCE) else bytes(size))
@@ -109,8 +110,8 @@ def test_kms_is_asked_once_an_hour(calls: list[str], monkeypatch: pytest.MonkeyP
     for owner in (replace(ADA, connection=f"c{n}") for n in range(10)):
         unseal(owner, "raw", seal(owner, "raw", b"x"))
     assert calls == ["GenerateDataKey"]
-    later = vault.time.monotonic() + vault.KEPT_S + 1
-    monkeypatch.setattr(vault.time, "monotonic", lambda: later)
+    later = time.monotonic() + vault.KEPT_S + 1
+    monkeypatch.setattr(time, "monotonic", lambda: later)
     for _ in range(5):
         seal(ADA, "tokens", b"x")
     assert calls == ["GenerateDataKey", "Decrypt"]

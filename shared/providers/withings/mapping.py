@@ -170,6 +170,13 @@ def episode(record: Json, episode: Episode, readings: tuple[Reading, ...] = ()) 
     )
 
 
+def zone(reply: Json) -> str | None:
+    """Measures name the account's zone, other records each their own."""
+    rows = next((rows for part in ("activities", "series") if isinstance(rows := dig(reply, f"body.{part}"), list)), [])
+    named = [dig(reply, "body.timezone"), *(dig(row, "timezone") for row in rows)]
+    return next((name for name in named if isinstance(name, str) and name), None)
+
+
 def readings(data: Json, table: Fields) -> tuple[Reading, ...]:
     """Plans without a biomarker leave its field out and say nothing."""
     return tuple(

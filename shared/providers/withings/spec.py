@@ -21,7 +21,7 @@ PROVIDER: Provider = Provider(
         revoke=protocol.revoke,
     ),
     account=Account("userid"),
-    check=protocol.check,
+    check=protocol.check, zone=mapping.zone,
     webhook=Webhook(
         proof=SecretPath(),
         path="connection",
