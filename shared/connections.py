@@ -213,8 +213,9 @@ def close(held: Connection) -> bool:
 
 
 def forget_tokens(held: Connection) -> None:
-    """If they are still the ones seen: a person who connects again meanwhile keeps the new ones."""
-    control.update(f"C#{held.id}", "C", "REMOVE sealed, token_expires", {"seen": held.generation}, "generation = :seen")
+    """If it is still closed: a person who connects again meanwhile keeps the new ones."""
+    expression, condition = "REMOVE sealed, token_expires", "#state = :closed"
+    control.update(f"C#{held.id}", "C", expression, {"closed": "disconnected"}, condition, {"#state": "state"})
 
 
 def delete(held: Connection) -> None:

@@ -25,16 +25,16 @@ def fan_out(job: Job, queue: str) -> None:
 
 
 def forget(job: Job) -> None:
-    """The vendor deleted a document: it goes from its section or, not here yet, is refused when it comes."""
+    """The vendor deleted a document: it goes from its section, and is refused where it comes late."""
     held = connections.load(job.connection)
     if held is None:
         return
     source = provider(held.provider)
     for name in job.resources:
+        # First of all: an answer fetched before the deletion may still be on its way.
+        sections.bury(held.user, source.id, name, job.document, job.as_of)
         key = sections.holding(held.user, source.id, name, job.document)
-        if key is None:
-            sections.bury(held.user, source.id, name, job.document, job.as_of)
-        else:
+        if key:
             news = News(job.as_of, deleted=frozenset({job.document}))
             said = commit(sections, Change(key, news, source.kind, version=source.resource(name).version), job.id)
             announce([said] if said else [])

@@ -25,6 +25,9 @@ from __future__ import annotations
 class TributaryError(Exception):
     """Its text is shown to people and written to logs: never a value, a token or a name in it."""
 
+    vendor_code = ""
+    """The OAuth error code in the vendor's answer (RFC 6749 §5.2), where it gave one."""
+
 
 class BadRequestError(TributaryError):
     """The request cannot be served as it stands; `param` names the field at fault."""

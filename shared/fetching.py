@@ -16,7 +16,6 @@ from shared.errors import ProviderChangedError, ReconnectError, RetryLaterError,
 from shared.filing import file
 from shared.jobs import now_ms
 from shared.knowledge import News
-from shared.model import Document
 from shared.payloads import disclose
 from shared.providers import Request, one_page
 from shared.visits import Question, Visit
@@ -94,7 +93,6 @@ def compare(visit: Visit, question: Question) -> None:
     """Maps the answer and looks whether it says anything new."""
     question.filed = file(visit.answer(question))
     if question.window is None:
-        question.filed.changes[:] = [unburied(visit, question, change) for change in question.filed.changes]
         question.filed.changes.extend(departed(visit, question, question.filed.deletions))
     stored = sections.read(change.key for change in question.filed.changes)
     question.changed = any(differs(stored[c.key], c, visit.job.id) for c in question.filed.changes)
@@ -107,16 +105,3 @@ def departed(visit: Visit, question: Question, ids: list[str]) -> Iterator[Chang
         if key:
             news = News(question.as_of, deleted=frozenset({id_}))
             yield Change(key, news, visit.provider.kind, version=question.resource.version)
-
-
-def unburied(visit: Visit, question: Question, change: Change) -> Change:
-    """The change without documents whose deletion came before them."""
-    ids = [document.id for document in change.news.documents if document.id]
-    if not ids:
-        return change
-    graves = sections.buried(visit.connection.user, visit.provider.id, question.resource.name, ids, now_ms())
-
-    def lives(document: Document) -> bool:
-        return graves.get(document.id, 0) <= (document.as_of or question.as_of)
-
-    return change.only(lives)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from shared.errors import ProviderChangedError
 from shared.model import DAY
@@ -88,7 +88,10 @@ def read(body: str) -> Job:
         for name in ("resources", "window", "services"):
             if name in told:
                 told[name] = tuple(told[name])
-        return Job(**told)
+        job = Job(**told)
+        if job.task not in get_args(Task):
+            raise ValueError("no such task")
+        return job
     except (TypeError, ValueError) as error:
         raise ProviderChangedError(f"not a job of this version ({type(error).__name__})") from error
 
@@ -102,6 +105,14 @@ def hint(body: str) -> str:
     except ValueError:
         return ""  # whoever reads it says what is wrong with it
     return json.dumps({k: v for k, v in told.items() if k not in ("id", "as_of", "attempt")}, sort_keys=True)
+
+
+def told_at(body: str) -> int:
+    """When our door learned of what a hint says; 0 for a message that cannot be read."""
+    try:
+        return int(json.loads(body)["as_of"])
+    except (ValueError, TypeError, KeyError):
+        return 0
 
 
 def send(queue: str, jobs: Iterable[Job], delay_s: float = 0) -> None:

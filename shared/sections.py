@@ -115,7 +115,7 @@ def set_slot(key: Key, rev: int, at: int, kind: str, stats: dict[str, Stats]) ->
 
 
 def bury(user: str, source: str, resource: str, id_: str, as_of: int) -> None:
-    """Remembers a deletion of something we do not have: it may still be on its way."""
+    """Remembers a deletion: what was deleted may still be on its way here."""
     item: dict[str, AttributeValueTypeDef] = {
         "pk": {"S": user},
         "sk": {"S": f"T#{source}#{resource}#{id_}"},

@@ -58,12 +58,13 @@ class Batch:
     def open(self, messages: Iterable[tuple[str, str]]) -> None:
         """Fetches and maps, all messages at once; hints that say the same share one errand. What goes wrong with a
         message is raised when that message is finished."""
-        shared: dict[str, Future[Errand]] = {}
+        groups: dict[str, dict[str, str]] = {}
         for message_id, body in messages:
-            said = jobs.hint(body) or message_id
-            if said not in shared:
-                shared[said] = openers().submit(begin, body)
-            self._errands[message_id] = shared[said]
+            groups.setdefault(jobs.hint(body) or message_id, {})[message_id] = body
+        for group in groups.values():
+            # The latest of them: a fetch that answers it answers the others.
+            started = openers().submit(begin, max(group.values(), key=jobs.told_at))
+            self._errands |= dict.fromkeys(group, started)
 
     def keep_raw(self) -> None:
         """One object for everything that changed, or could not be read, before anything made of it is written."""

@@ -16,7 +16,7 @@ import orjson
 from shared import connections, control
 from shared.apps import App
 from shared.connections import Connection
-from shared.errors import NotGrantedError, ProviderChangedError, ReconnectError, RetryLaterError, TokenRejectedError
+from shared.errors import ProviderChangedError, ReconnectError, RetryLaterError, TributaryError
 from shared.jobs import now_ms
 from shared.providers import Json, OAuth2, Provider, Request
 from shared.vault import seal, unseal
@@ -26,6 +26,8 @@ EARLY_MS = 120_000
 LEASE_MS = 60_000
 LOSER_WAITS_S = 3
 UNKNOWN_LIFE_S = 3600
+TOKENS = "SET sealed = :sealed, token_expires = :expires, generation = :next, lease_until = :free"
+DOUBTS = "suspect_since, refreshing_since, reply_lost"
 
 
 def access_token(provider: Provider, app: App, held: Connection, rejected: str = "", parting: bool = False) -> str:
@@ -61,8 +63,11 @@ def refresh(provider: Provider, app: App, held: Connection) -> str:
         raise condemn(provider, held, "no_refresh_token")
     try:
         reply = grant(provider, app, {"grant_type": "refresh_token", "refresh_token": refresh_token})
-    except (TokenRejectedError, ProviderChangedError, NotGrantedError, ReconnectError) as refused:
-        raise _suspect(provider, held, now) from refused
+    except TributaryError as refused:
+        # Only this speaks of the grant (RFC 6749 §5.2): a wrong client secret or a firewall says nothing about it.
+        if isinstance(refused, ReconnectError) or refused.vendor_code == "invalid_grant":
+            raise _suspect(provider, held, now) from refused
+        raise
     if not keep(provider, held, {"refresh_token": refresh_token, **reply}) and connections.load(held.id) is None:
         raise ReconnectError(f"{provider.name} was disconnected meanwhile", "gone")
     return str(reply["access_token"])
@@ -84,35 +89,37 @@ def grant(provider: Provider, app: App, form: Mapping[str, str]) -> Json:
 
 def keep_granted(provider: Provider, held: Connection, reply: Json) -> None:
     """Tokens from a new consent win over whatever a refresh wrote meanwhile."""
-    while not keep(provider, held, reply):
+    while not keep(provider, held, reply, consented=True):
         found = connections.load(held.id)
         if found is None:
             raise ReconnectError(f"{provider.name} was disconnected meanwhile", "gone")
         held = found
 
 
-def keep(provider: Provider, held: Connection, reply: Json) -> bool:
-    """Writes new tokens before their first use: if the generation is the one seen, whatever else changed."""
+def keep(provider: Provider, held: Connection, reply: Json, consented: bool = False) -> bool:
+    """Writes new tokens before their first use: if the generation is the one seen, whatever else changed.
+
+    A refresh brings back a connection that we condemned too soon; one that was ended on purpose only a new consent.
+    """
     life = int(reply.get("expires_in") or UNKNOWN_LIFE_S)
     plain = orjson.dumps({name: reply[name] for name in ("access_token", "refresh_token") if reply.get(name)})
+    fresh = {
+        "sealed": seal(held.owner, "tokens", plain),
+        "expires": now_ms() + life * 1000,
+        "next": held.generation + 1,
+        "free": 0,
+        "seen": held.generation,
+    }
+    alive = {"active": "active", "ended": "invalid_grant", "lost": "refresh_reply_lost"}
     ring = {"ring": connections.segment(held.id)} if provider.timer_polling else {}
-    return control.update(
-        f"C#{held.id}",
-        "C",
-        "SET sealed = :sealed, token_expires = :expires, generation = :next, #state = :active, lease_until = :free"
-        f"{', ring = :ring' if ring else ''} REMOVE cause, suspect_since, refreshing_since, reply_lost",
-        {
-            **ring,
-            "sealed": seal(held.owner, "tokens", plain),
-            "expires": now_ms() + life * 1000,
-            "next": held.generation + 1,
-            "active": "active",
-            "free": 0,
-            "seen": held.generation,
-        },
-        "generation = :seen",
-        {"#state": "state"},
+    still = (
+        "generation = :seen" if consented else "generation = :seen AND (#state = :active OR cause IN (:ended, :lost))"
     )
+    given = {**fresh, **ring, "active": "active"} if consented else {**fresh, **ring, **alive}
+    revive = f"{TOKENS}, #state = :active{', ring = :ring' if ring else ''} REMOVE cause, {DOUBTS}"
+    if control.update(f"C#{held.id}", "C", revive, given, still, {"#state": "state"}):
+        return True
+    return control.update(f"C#{held.id}", "C", f"{TOKENS} REMOVE {DOUBTS}", fresh, "generation = :seen")
 
 
 def _lease(held: Connection, now: int) -> bool:

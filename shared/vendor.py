@@ -92,7 +92,10 @@ def judge(provider: Provider, status: int, headers: Mapping[str, str], reply: Js
     if status < 300:
         provider.check(reply)
         return
-    raise verdict(provider.name, status, headers)
+    error = verdict(provider.name, status, headers)
+    code = reply.get("error") if isinstance(reply, Mapping) else None
+    error.vendor_code = code if isinstance(code, str) else ""
+    raise error
 
 
 def verdict(name: str, status: int, headers: Mapping[str, str]) -> TributaryError:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 from shared import connections, jobs, sections, zones
 from shared.commit import Announcement, commit
 from shared.jobs import now_ms
 from shared.local_time import Zones
 from shared.log import logger
-from shared.model import HOUR
+from shared.model import HOUR, Document
 from shared.settings import settings
 from shared.visits import Question, Visit
 
@@ -27,10 +28,20 @@ def write(visit: Visit) -> None:
             said += written(visit, question)
     announce(said)
     if visit.job.reason == "poll":
-        for question in visit.questions:
-            if question.filed is not None and question.window:
-                first, last = question.window.first.isoformat(), question.window.last.isoformat()
-                connections.move_cursor(visit.connection.id, question.resource.name, first, last)
+        move_cursors(visit)
+
+
+def move_cursors(visit: Visit) -> None:
+    """Day by day from the oldest, and no further than the first part that was not answered."""
+    stuck: set[str] = set()
+    parts = [(q.window, q) for q in visit.questions if q.window]
+    for window, question in sorted(parts, key=lambda part: part[0].first):
+        name = question.resource.name
+        if question.filed is None:
+            stuck.add(name)
+        if name not in stuck:
+            before = (window.first - timedelta(days=1)).isoformat()
+            connections.move_cursor(visit.connection.id, name, before, window.last.isoformat())
 
 
 def learn_zone(visit: Visit) -> None:
@@ -48,11 +59,22 @@ def written(visit: Visit, question: Question) -> list[Announcement]:
         counts = {"resource": question.resource.name, "skipped": len(question.filed.skipped), "reasons": reasons}
         logger().warning("records skipped", extra={"job": visit.job.id, **counts})
     stored = sections.read(change.key for change in question.filed.changes)
+    living = unburied(visit, question, stored)
     said = [
-        commit(sections, replace(change, raw=question.raw), visit.job.id, stored[change.key])
+        commit(sections, replace(change.only(living), raw=question.raw), visit.job.id, stored[change.key])
         for change in question.filed.changes
     ]
     return [announcement for announcement in said if announcement]
+
+
+def unburied(
+    visit: Visit, question: Question, stored: Mapping[sections.Key, sections.Section]
+) -> Callable[[Document], bool]:
+    """Tells the documents that were deleted after they were fetched; only those not here yet need asking about."""
+    assert question.filed is not None
+    new = [d.id for c in question.filed.changes for d in c.news.documents if d.id and d.id not in stored[c.key].ids]
+    graves = sections.buried(visit.connection.user, visit.provider.id, question.resource.name, new, now_ms())
+    return lambda document: graves.get(document.id, 0) <= (document.as_of or question.as_of)
 
 
 def announce(said: Iterable[Announcement]) -> None:

@@ -97,7 +97,7 @@ def resources(system: System, user: str) -> set[str]:
 
 def test_a_message_that_cannot_be_read_fails_alone(system: System, user: str) -> None:
     id_ = connect(system, user)
-    good = [message(sync(id_, "daily_activity")), message(sync(id_, "daily_sleep"))]
+    good = [message(sync(id_, "daily_activity")), message(sync(id_, "daily_sleep", days=4))]
     colour = json.dumps({**json.loads(write(sync(id_))), "colour": "red"})
     poisoned = [message(body) for body in ("not json", "[]", colour, '{"reason":"webhook",')]
     poisoned.append(message(sync(id_, task="dance")))  # of a version that knows more than we do

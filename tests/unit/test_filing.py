@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
+from itertools import permutations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.commit import Change, commit
@@ -18,6 +19,7 @@ from shared.local_time import Zones, local_day
 from shared.model import DAY, HOUR, MINUTE, Deletion, Document, Episode, Item, Reading, Series, Skipped, instant
 from shared.providers import FileUpload, Provider, Resource, Upload, Window
 from shared.sections import Key, Section
+from shared.series import samples
 
 BERLIN = Zones(((0, "Europe/Berlin"),))
 MOVED = Zones(((0, "Europe/Berlin"), (instant("2026-11-20T12:00Z")[0], "America/New_York")))
@@ -195,6 +197,24 @@ def test_a_deletion_in_a_window_removes_the_document_wherever_in_it() -> None:
     shelf.learn(answer([sleep("a", 0, "2026-11-20"), sleep("b", 0, "2026-11-20")], days, as_of=1, mode="merge"))
     shelf.learn(answer([Deletion("a")], days, as_of=2, mode="merge"))
     assert shelf.shows() == {"2026-11-20": ["b"]}
+
+
+@settings(deadline=None)
+@given(st.lists(st.sets(st.integers(1, 3)), min_size=2, max_size=3))
+@example([{1}, {1}, {2}])
+def test_single_readings_may_come_in_any_order(news: list[set[int]]) -> None:
+    """Identity is (metric, instant): a newer reading of another instant says nothing about this one."""
+    noon = at("2026-11-20T12:00Z")
+    said = [
+        answer([Document(readings=tuple(Reading("weight", 60 + n, noon + t) for t in told))], as_of=n, mode="merge")
+        for n, told in enumerate(news, 1)
+    ]
+    for order in permutations(said):
+        shelf = Shelf()
+        for each in order:
+            shelf.learn(each)
+        found = {at: value for section in shelf.sections.values() for at, value in samples(section, "weight")}
+        assert found == {noon + t: 60 + n for n, told in enumerate(news, 1) for t in told}
 
 
 # ---------------------------------------------------------------- what cannot be

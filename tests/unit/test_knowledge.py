@@ -22,7 +22,6 @@ FEW = range(1, 4)
 
 values = st.integers(40, 60)
 samples = st.dictionaries(st.sampled_from(FEW), values, max_size=3)
-spots = st.dictionaries(st.sampled_from(FEW), values, max_size=2)
 
 
 def record(id_: str, value: int, as_of: int | None = None) -> Document:
@@ -40,7 +39,6 @@ delivered = st.lists(records, max_size=2, unique_by=lambda d: d.id).map(tuple)
 parts = st.builds(lambda d: News(0, d), delivered)
 wholes = st.builds(lambda d: News(0, d, whole=True), delivered)
 pushes = st.builds(lambda rows: News(0, (columns(rows),)), samples)
-readings = st.builds(lambda rows: News(0, (columns({}, rows),)), spots)
 answers = st.builds(lambda rows: News(0, (columns(rows),), whole=True), samples)
 departures = st.builds(lambda at: News(0, moved=frozenset((METRIC, t) for t in at)), st.sets(st.sampled_from(FEW)))
 deletions = st.builds(lambda i: News(0, deleted=frozenset({i})), st.sampled_from("ab"))
@@ -93,13 +91,6 @@ def test_documents_and_whole_answers_commute(news: list[News]) -> None:
 
 @given(told(pushes))
 def test_samples_commute(news: list[News]) -> None:
-    check(news)
-
-
-@given(told(readings, pushes))
-@example([News(1, (columns({}, {1: 50}),)), News(2, (columns({}, {1: 51}),)), News(3, (columns({}, {2: 52}),))])
-def test_single_readings_commute(news: list[News]) -> None:
-    """Identity is (metric, instant) for them, too: a newer reading of another instant says nothing about this one."""
     check(news)
 
 

@@ -159,7 +159,9 @@ def schedule(
     monkeypatch.setattr(tokens, "now_ms", lambda: run.clock)
     monkeypatch.setattr(connections, "now_ms", lambda: run.clock)
     held = connections.establish(f"user-{os.urandom(8).hex()}", PROVIDER, "", (), "UTC")
-    tokens.keep(PROVIDER, held, {"access_token": "access-0", "refresh_token": "refresh-0", "expires_in": 1})
+    tokens.keep(
+        PROVIDER, held, {"access_token": "access-0", "refresh_token": "refresh-0", "expires_in": 1}, consented=True
+    )
     run.connection, run.clock = held.id, run.clock + 10_000
     explorer = getcurrent()
     run.play()
