@@ -15,7 +15,7 @@ from shared.log import logger
 from shared.model import MINUTE
 from shared.providers.registry import provider, providers
 from shared.settings import settings
-from shared.timetable import due
+from shared.timetable import WAKE_HOUR, due
 
 WATERMARK = ("K#ring", "watermark")
 DAILY = 24 * 60
@@ -45,7 +45,8 @@ def look(segments: Iterable[str], at: int, everything: bool = False) -> int:
     found = []
     for item in (item for segment in segments for item in control.on_ring(segment)):
         resources = item.get("resources", set())
-        asked = tuple(sorted(resources)) if everything else due(provider(item["provider"]), resources, item["zone"], at)
+        source, wake = provider(item["provider"]), item.get("wake", WAKE_HOUR)
+        asked = tuple(sorted(resources)) if everything else due(source, resources, item["zone"], at, wake)
         if asked:
             connection = item["pk"].removeprefix("C#")
             id_ = f"poll.{connection}.{at // MINUTE}"

@@ -1,15 +1,15 @@
 """Who may see what, whose account is whose, and what a person tells about themselves."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from ops.openapi import description
-from shared import condition, connections
-from shared.jobs import now_ms
-from shared.model import DAY
+from shared import condition, connections, ring
+from shared.jobs import now_ms, read
+from shared.model import DAY, millis
 from shared.providers.registry import provider
 from tests.functions.system import System
 
@@ -110,6 +110,21 @@ def test_a_profile_changes_what_is_answered(system: System) -> None:
     with system.api() as api:
         bad = api.put("/v1/profile", json={"priority": {"charm": ["oura"]}})
     assert (bad.status_code, bad.json()["error"]["param"]) == (400, "priority")
+
+
+def test_polling_keeps_to_the_hour_the_person_wakes(system: System) -> None:
+    system.connect("oura")
+    ten_past_six = millis(datetime.combine(TODAY, time(6, 10), ZoneInfo("Europe/Berlin")))
+
+    def asked() -> set[str]:
+        system.messages("fresh")
+        ring.look([f"{minute}#0" for minute in range(30)], ten_past_six)
+        return {name for message in system.messages("fresh") for name in read(message["Body"]).resources}
+
+    assert "sleep" not in asked()
+    with system.api() as api:
+        api.put("/v1/profile", json={"wake_hour": 5})
+    assert "sleep" in asked()
 
 
 def test_where_a_person_lives_is_learned_from_a_provider(system: System) -> None:
