@@ -18,7 +18,7 @@ from shared.connections import RING_MINUTES, SHARDS
 
 T = TypeVar("T")
 PERSON, ZONE = "ada", "Europe/Berlin"
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 QUEUES = ("FreshQueue", "BulkQueue")
 DEAD = ("FreshDlq", "BulkDlq", "ChangesDlq")
 WAITING = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")

@@ -26,6 +26,7 @@ from shared.providers import Json, Provider, Request
 TIMEOUT_S = 10.0
 MAX_PAGES = 1_000
 BUSY_S = 60.0
+MOST_S = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -111,11 +112,17 @@ def verdict(name: str, status: int, headers: Mapping[str, str]) -> TributaryErro
 
 
 def retry_after(header: str | None) -> float:
-    """RFC 9110 §10.2.3: seconds or a date; a minute where the vendor does not say."""
-    if header is None:
-        return BUSY_S
+    """RFC 9110 §10.2.3: seconds or a date; a minute where the vendor does not say, or says neither."""
     try:
-        return max(1.0, float(header))
+        return min(MOST_S, max(1.0, float(header or BUSY_S)))
     except ValueError:
-        at = email.utils.parsedate_to_datetime(header)
-        return max(1.0, (at - datetime.now(UTC)).total_seconds())
+        return _until(str(header))
+
+
+def _until(date: str) -> float:
+    try:
+        at = email.utils.parsedate_to_datetime(date)
+    except ValueError:
+        return BUSY_S
+    aware = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return min(MOST_S, max(1.0, (aware - datetime.now(UTC)).total_seconds()))

@@ -62,7 +62,7 @@ def walked() -> int:
     return int(mark["walked"])
 
 
-@pytest.mark.parametrize("outage", [30, 31, 100_000])
+@pytest.mark.parametrize("outage", [30, 31, 240])
 def test_after_an_outage_everybody_is_visited_once(system: System, ids: list[str], outage: int) -> None:
     ring.walk(NOON - outage * MINUTE)
     queued(system)
