@@ -1,4 +1,4 @@
-"""One backend for a whole module of tests, each of which brings its own people."""
+"""A running backend and its vendors: a fresh one a test, or one for a module whose tests bring their own people."""
 
 from __future__ import annotations
 
@@ -14,8 +14,18 @@ import uvicorn
 from sandbox.__main__ import listen
 from sandbox.app import Options, build
 from shared.providers.registry import providers
-from tests.functions.conftest import ENV
 from tests.functions.system import System, forget, make_resources, serve
+
+ENV = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "POWERTOOLS_SERVICE_NAME": "test",
+    "RETURN_ORIGINS": "https://app.example",
+    "LONGEST_JOB_S": "1",
+    "BACKUP_DAYS": "7",
+}
 
 
 @contextmanager
@@ -47,7 +57,7 @@ def backend(aws: str, sandbox: httpx.Client | None = None) -> Iterator[System]:
             patch.setenv(name, value)
         env = make_resources(aws, apps)
         server, url = serve()
-        for name, value in {**env, "PUBLIC_URL": url}.items():
+        for name, value in {**env, "PUBLIC_URL": url, "DEAD_LETTER_QUEUES": env["DEAD_QUEUE"]}.items():
             patch.setenv(name, value)
         with httpx.Client() as nobody:
             yield System(url, sandbox or nobody, env, aws)
