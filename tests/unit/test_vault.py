@@ -17,7 +17,7 @@ from shared import aws, vault
 from shared.apps import App, Hooks
 from shared.connections import Connection
 from shared.vault import Owner, UnsealError, seal, unseal
-from tests.functions.conftest import ENV
+from tests.functions.standing import ENV
 from tests.functions.system import forget
 
 ADA = Owner("ada", "ring", "c1", b"s" * 32)
