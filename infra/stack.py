@@ -19,6 +19,10 @@ READ = ("GetItem", "BatchGetItem", "Query")
 EDIT = ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
 MERGE = ("GetItem", "PutItem", "UpdateItem", "Query")
 WRITE = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionCheckItem")
+DOOR_S = 30
+"""The longest any door may run."""
+CLOCKS_S = 5
+"""How far the clocks of two machines may be apart."""
 
 
 class Tributary(Stack):
@@ -71,9 +75,9 @@ class Tributary(Stack):
         )
         plan: dict[str, tuple[int, int, tuple[Grant, ...]]] = {
             "connect": (256, 10, (*own, control(*EDIT), data("GetItem", "UpdateItem"))),
-            "callback": (512, 30, (*own, control(*EDIT, "ConditionCheckItem"), data(*MERGE), *either)),
+            "callback": (512, DOOR_S, (*own, control(*EDIT, "ConditionCheckItem"), data(*MERGE), *either)),
             "webhook": (256, 10, (*own, control("GetItem", "PutItem"), drop, fresh.send)),
-            "upload": (512, 30, (*own, control(*EDIT), data(*MERGE), drop, fresh.send)),
+            "upload": (512, DOOR_S, (*own, control(*EDIT), data(*MERGE), drop, fresh.send)),
             "sync": (256, 10, (*own, control(*MERGE), data("GetItem"), *either)),
             "api": (512, 15, (store.key_may("Decrypt"), control(*READ), data(*READ))),
             "poll": (256, 60, (*own, control(*MERGE), store.read_ring, fresh.send)),
@@ -114,13 +118,15 @@ class Tributary(Stack):
             "PUBLIC_URL": self.api.public_url,
             "RETURN_ORIGINS": ",".join(self.settings.origins),
             "DEAD_LETTER_QUEUES": f"{self.fresh.dead.queue_url},{self.bulk.dead.queue_url}",
-            "LONGEST_JOB_S": str(self.settings.worker_timeout_s + 60),
+            "LONGEST_JOB_S": str(max(self.settings.worker_timeout_s, DOOR_S) + CLOCKS_S),
             "BACKUP_DAYS": str(self.settings.backup_days),
+            "RAW_DAYS": str(self.settings.raw_retention_days),
             "KEEP_CONSENT_PROOF": str(self.settings.keep_consent_proof).lower(),
         }
 
     def _feed_workers(self) -> None:
-        for queue, worker, batch_size in ((self.fresh, "worker", 25), (self.bulk, "worker-bulk", 10)):
+        # A bulk message is a fortnight of everything: ten of them together outlive their worker.
+        for queue, worker, batch_size in ((self.fresh, "worker", 25), (self.bulk, "worker-bulk", 2)):
             # No MaximumConcurrency: it keeps five pollers awake on an idle queue where two would do.
             self.functions[worker].add_event_source_mapping(
                 "Jobs",

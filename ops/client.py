@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 60.0
 
 
 class ApiError(Exception):
@@ -46,6 +46,9 @@ class Api:
 
     def post(self, path: str, **request: Any) -> Any:
         return ask(self.http, "POST", f"{self.base}/v1/{path}", **request)
+
+    def delete(self, path: str) -> Any:
+        return ask(self.http, "DELETE", f"{self.base}/v1/{path}")
 
     def connect(self, provider: str, person: str, timezone: str) -> dict[str, str]:
         """Consents as `person` at the sandbox and comes back: the connection and its backfill job."""

@@ -31,6 +31,7 @@ ACCOUNT = "000000000000"
 API_ID = "tributary"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 HINT_DELAY_S = 1
+LIVES = ("ada", "ben")
 WORKER_TIMEOUT_S = 20
 """The least the stack takes: a killed worker's messages come back after six times that."""
 PORTS_TRIED = 3
@@ -218,8 +219,9 @@ class Start:
 
     def _live(self) -> None:
         """The sandbox draws a life's days when they are first asked for: have it done while the app is synthesised."""
-        params = {"person": "ada", "from": "2000-01-01", "to": "2100-01-01"}
-        httpx.get(f"{self.system.sandbox}/control/truth", params=params, trust_env=False, timeout=120)
+        for person in LIVES:
+            params = {"person": person, "from": "2000-01-01", "to": "2100-01-01"}
+            httpx.get(f"{self.system.sandbox}/control/truth", params=params, trust_env=False, timeout=120)
 
     def _context(self) -> dict[str, object]:
         return {

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ from shared.connections import RING_MINUTES, SHARDS
 
 T = TypeVar("T")
 PERSON, ZONE = "ada", "Europe/Berlin"
+GUEST, GUEST_ZONE = "ben", "America/New_York"
 PATIENCE_S = 240.0
 QUEUES = ("FreshQueue", "BulkQueue")
 DEAD = ("FreshDlq", "BulkDlq", "ChangesDlq")
@@ -53,10 +55,10 @@ def eventually(check: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
 
 
 class Sandbox:
-    """The providers' clouds and their switches."""
+    """The providers' clouds and their switches, and one person's life in them."""
 
-    def __init__(self, base: str) -> None:
-        self.base = base
+    def __init__(self, base: str, person: str) -> None:
+        self.base, self.person = base, person
         self.http = httpx.Client(timeout=60, trust_env=False)
         self.apps: dict[str, Any] = self.read("apps")
 
@@ -75,37 +77,51 @@ class Sandbox:
         ask(self.http, "DELETE", f"{self.base}/control/faults")
 
     def truth(self, first: date, last: date) -> dict[str, dict[str, Any]]:
-        reply = self.read("truth", person=PERSON, **{"from": first.isoformat(), "to": last.isoformat()})
+        reply = self.read("truth", person=self.person, **{"from": first.isoformat(), "to": last.isoformat()})
         return {day["day"]: day for day in reply["days"]}
 
     def count(self, provider: str, request: str) -> int:
         return int(self.read("log")["requests"][provider].get(request, 0))
 
+    def refreshes(self, provider: str) -> dict[str, int]:
+        counts: dict[str, int] = self.read("log")["refreshes"][provider]
+        return counts
+
 
 @dataclass
 class Stage:
-    """`show` prints progress within a step; `heard` are the announcements so far, by id."""
+    """`show` prints progress within a step; `heard` are the announcements so far, by id; `guest` somebody else's stage
+    in the same system."""
 
     system: Local
+    person: str = PERSON
+    zone: str = ZONE
     show: Callable[[str], None] = lambda _: None
     heard: dict[str, dict[str, Any]] = field(default_factory=dict)
     jobs: dict[str, str] = field(default_factory=dict)
+    remains: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.sandbox = Sandbox(self.system.sandbox)
-        self.api = Api(self.system.api, token(self.system.issuer, grant_type="password", username=PERSON))
-        self.user = f"user-{PERSON}"
-        self.today = datetime.now(ZoneInfo(ZONE)).date()
+        self.sandbox = Sandbox(self.system.sandbox, self.person)
+        self.api = Api(self.system.api, token(self.system.issuer, grant_type="password", username=self.person))
+        self.user = f"user-{self.person}"
+        self.today = datetime.now(ZoneInfo(self.zone)).date()
         self.sqs, self.dynamodb = self.system.client("sqs"), self.system.client("dynamodb")
+
+    @cached_property
+    def guest(self) -> Stage:
+        return Stage(self.system, GUEST, GUEST_ZONE)
 
     def close(self) -> None:
         self.api.close()
         self.sandbox.http.close()
+        if "guest" in self.__dict__:
+            self.guest.close()
 
     # --- acting
 
     def connect(self, provider: str) -> None:
-        connected = self.api.connect(provider, PERSON, ZONE)
+        connected = self.api.connect(provider, self.person, self.zone)
         expect("connected", provider, connected["connected"])
         self.jobs[provider] = connected["job"]
 

@@ -1,7 +1,8 @@
 """The story of one person's data, each step acting and then checking what came of it against the sandbox's truth.
 
-connect → 7 days at once, 90 behind → a webhook → a lost webhook, and polling → a late correction → a webhook five times
-→ more sources → a file with bad rows → webhooks nobody should believe → a token that dies under two syncs
+connect → 7 days at once → somebody else joins, leaves and is erased → 90 days behind → a webhook → a lost webhook, and
+polling → a late correction → more sources → a file with bad rows → a token that dies under two syncs → nothing is left
+of who left → a webhook five times → webhooks nobody should believe
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from ops import farewell
 from ops.stage import DEAD, Stage, StepFailed, delivered, eventually, expect
 from shared.catalogue import MG_DL_PER_MMOL_L
 from shared.providers import HmacSignature
@@ -150,7 +152,7 @@ def impostors(stage: Stage) -> str:
 
 
 def dead_token(stage: Stage) -> str:
-    before = refreshes(stage)
+    before = stage.sandbox.refreshes("oura")
     stage.sandbox.switch("faults", provider="oura", kind="expire_tokens", times=1)
     # Slow replies keep both jobs on their way while the token dies.
     stage.sandbox.switch("faults", provider="oura", kind="slow", times=12, seconds=0.7)
@@ -158,7 +160,7 @@ def dead_token(stage: Stage) -> str:
     for job in jobs:
         eventually(lambda id_=job: stage.finished(id_))  # type: ignore[misc]
     stage.sandbox.forget_faults()
-    expect("refreshes", {"ok": before["ok"] + 1, "reused": before["reused"]}, refreshes(stage))
+    expect("refreshes", {"ok": before["ok"] + 1, "reused": before["reused"]}, stage.sandbox.refreshes("oura"))
     (held,) = [c for c in stage.api.get("connections")["connections"] if c["provider"] == "oura"]
     expect("connection", "active", held["state"])
     return "both jobs completed, one refresh, no refresh token used twice"
@@ -173,15 +175,19 @@ def nothing_given_up(stage: Stage) -> str:
 
 STEPS = (
     Step("Ada connects Oura; 7 days are on the dashboard", connect),
-    Step("90 days fill in behind", backfill),
+    Step("Ben joins; ten of his syncs race over a dead token", farewell.join_and_race),
+    Step("Ben disconnects, and connects again", farewell.leave_and_return),
+    Step("Ben asks to be erased", farewell.ask_to_be_erased),
+    Step("90 days of Ada fill in behind", backfill),
     Step("A webhook tells of a new night; the day shows it", webhook),
     Step("A webhook is lost; polling brings the night", lost_webhook),
     Step("Oura corrects yesterday's steps; the day follows", correction),
-    Step("The same webhook five times; nothing is written", repetition),
     Step("Dexcom and Withings join; each metric names its source", more_sources),
     Step("A CSV with three bad rows; the good ones are in", bad_rows),
-    Step("Forged, unsigned and stale webhooks are refused", impostors),
     Step("A token dies under two syncs; it is refreshed once", dead_token),
+    Step("Nothing of Ben is left anywhere", farewell.nothing_left),
+    Step("The same webhook five times; nothing is written", repetition),
+    Step("Forged, unsigned and stale webhooks are refused", impostors),
     Step("No message was given up on the way", nothing_given_up),
 )
 
@@ -208,11 +214,6 @@ def true_steps(stage: Stage, day: date) -> int:
 
 def correct(stage: Stage, day: date, steps: int) -> Hooks:
     return stage.sandbox.tell("steps", person="ada", day=day.isoformat(), steps=steps)
-
-
-def refreshes(stage: Stage) -> dict[str, int]:
-    counts: dict[str, int] = stage.sandbox.read("log")["refreshes"]["oura"]
-    return counts
 
 
 def signed(secret: str, body: bytes, at: int) -> dict[str, str]:

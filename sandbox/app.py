@@ -53,6 +53,7 @@ SWITCHES = (
     ("POST /control/steps", '{"person","day","steps"}', "a late correction of a past day"),
     ("POST /control/weigh", '{"person","kg"}', "a new weighing, now"),
     ("POST /control/delete", '{"provider","person","kind","day"}', "delete a record at one provider"),
+    ("POST /control/revoke", '{"provider","person"}', "end the person's grants at the provider, untold"),
     ("POST /control/relay", '{"url","secret","person","minutes"}', "send the glucose relay"),
     ("POST /control/resend", '{"provider","times"}', "the last webhook again, byte for byte"),
     ("POST /control/faults", '{"provider","kind","times",…}', "see below; GET lists, DELETE clears"),

@@ -34,6 +34,7 @@ class Control:
             plain_door("/steps", self._switch(self.steps), "POST"),
             plain_door("/weigh", self._switch(self.weigh), "POST"),
             plain_door("/delete", self._switch(self.delete), "POST"),
+            plain_door("/revoke", self._switch(self.revoke), "POST"),
             plain_door("/relay", self._switch(self.relay), "POST"),
             plain_door("/resend", self._switch(self.resend), "POST"),
         ]
@@ -166,6 +167,11 @@ class Control:
         self.world.delete(cloud.name, person, kind, day)
         change = Change("delete", person, day, self.world.now(), kind)
         return {"webhooks": cloud.sender.send(cloud.announce(change))}
+
+    def revoke(self, body: Body) -> object:
+        """The person ends every grant in the vendor's own app, which tells nobody."""
+        self._cloud(body).grants.revoke(_person(body["person"]).name)
+        return {}
 
     def relay(self, body: Body) -> object:
         dexcom = self.clouds["dexcom"]

@@ -16,6 +16,7 @@ from shared.log import logger
 from shared.settings import settings
 
 FIRST, AGAIN = "first sweep", "second sweep"
+KINDS = {"C": "connections", "J": "jobs", "N": "consents", "S": "sign-ins begun"}
 
 
 def erase(job: Job) -> None:
@@ -32,14 +33,21 @@ def erase(job: Job) -> None:
         wait = settings().longest_job_s
         jobs.send(settings().fresh_queue, [job.next_part(AGAIN)], wait)
     else:
-        gone = datetime.now(UTC) + timedelta(days=settings().backup_days)
-        progress.tell(job.tracked, "backups_expire_at", gone.isoformat(timespec="seconds"))
+        # The objects hold other people's replies too. Ours no longer open: their salts went with the connections.
+        progress.tell(job.tracked, "raw replies", f"unreadable; deleted by {in_days(settings().raw_days)}")
+        progress.tell(job.tracked, "backups_expire_at", in_days(settings().backup_days))
     progress.finish(job.tracked, job.part)
 
 
+def in_days(days: int) -> str:
+    return (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="seconds")
+
+
 def goodbyes(job: Job) -> None:
-    """Tells each vendor, once, and forgets the connection whatever it answers."""
+    """Tells each vendor, once, and forgets the connection whatever it answers. Closed first, so that a sync under way
+    whose token dies of it does not set out to renew it."""
     for held in connections.of_user(job.user):
+        connections.close(held)
         try:
             outcome: str = part(held)
         except RetryLaterError:
@@ -59,11 +67,12 @@ def sweep(user: str) -> dict[str, int]:
     found = sections.erase(user)
     for item in list(control.under(f"U#{user}")):
         kind = item["sk"].partition("#")[0]
-        if kind == "J" and not item.get("erasure"):
+        if kind == "J":
             control.take(f"J#{item['id']}", "J")
+        if kind == "S":
+            control.take(item["sk"], "S")
         control.take(f"U#{user}", item["sk"])
-        name = {"J": "jobs", "N": "consents", "C": "connections"}[kind]
-        found[name] = found.get(name, 0) + 1
+        found[KINDS[kind]] = found.get(KINDS[kind], 0) + 1
     return found
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shared import connections, consents, control, jobs, sections
+from shared import connections, consents, control, jobs, sections, tokens
 from shared.commit import Change, commit, publish
+from shared.errors import ReconnectError
 from shared.jobs import Job
 from shared.knowledge import News
 from shared.log import logger
@@ -41,10 +42,16 @@ def forget(job: Job) -> None:
 
 
 def goodbye(job: Job) -> None:
-    """The person ended the grant at the vendor."""
+    """The person ended the grant at the vendor, it says; whether the grant lives is seen by renewing its token. A late
+    goodbye to an earlier grant ends nothing. Raises RetryLaterError until the vendor has refused twice."""
     held = connections.load(job.connection)
-    if held and held.state == "active":
-        consents.record(apps().hooks.key, held.user, "withdrawn", held.provider, cause="revoked_at_vendor")
+    if held is None or held.state != "active" or held.since > job.as_of:
+        return
+    source, credentials = provider(held.provider), apps()
+    try:
+        tokens.access_token(source, credentials.app(source.id), held, rejected=tokens.opened(held)["access_token"])
+    except ReconnectError:
+        consents.record(credentials.hooks.key, held.user, "withdrawn", held.provider, cause="revoked_at_vendor")
         connections.suspend(held.id, "revoked_at_vendor")
 
 

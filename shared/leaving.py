@@ -41,18 +41,17 @@ def asked(user: str, connection: str, purge: bool) -> str:
 
 
 def disconnect(job: Job) -> None:
-    """With `deleted`, the data this source brought goes too."""
+    """With `deleted`, the data this source brought goes too. Who connected again meanwhile keeps all of it."""
     held = connections.load(job.connection)
-    if held is None:
-        return
-    outcome = part(held)
-    consents.record(apps().hooks.key, held.user, "withdrawn", held.provider, cause="disconnected")
-    if job.deleted:
-        connections.delete(held)
-        sections.purge(held.user, held.provider)
-    else:
-        connections.forget_tokens(held)
-    progress.tell(job.tracked, held.provider, outcome)
+    if held and held.state == "disconnected":
+        progress.tell(job.tracked, held.provider, part(held))
+        consents.record(apps().hooks.key, held.user, "withdrawn", held.provider, cause="disconnected")
+        if job.deleted:
+            # The connection last of all: as long as it is here, a repetition goes through all of this again.
+            sections.purge(held.user, held.provider)
+            connections.delete(held)
+        else:
+            connections.forget_tokens(held)
     progress.finish(job.tracked, job.part)
 
 

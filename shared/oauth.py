@@ -46,6 +46,8 @@ def start(user: str, provider: Provider, apps: Apps, wish: ConnectRequest) -> St
     url = authorize_url(provider, provider.auth, app, apps, state)
     ticket = secrets.token_urlsafe(32)
     told = {"return_url": wish.return_url, "text": wish.consent_text}
+    # So that it is found if the person is erased.
+    control.put({"pk": f"U#{user}", "sk": f"S#{digest(state)}", "expires": expires // 1000})
     remember("S", state, expires, user=user, provider=provider.id, switch=wish.switch_account, **told)
     remember("L", ticket, expires, provider=provider.id, url=url)
     return Started(url, f"{settings().public_url}/v1/connect/{provider.id}?ticket={ticket}", expires)
@@ -61,7 +63,7 @@ def finish(provider: Provider, apps: Apps, state: str, code: str) -> tuple[Conne
 
     Returns the connection and where the person wanted to land. Raises ExpiredError for a replayed state.
     """
-    known = recall("S", state, provider.id, "state")
+    known = spent(state, provider.id)
     app = apps.app(provider.id)
     reply = exchange(provider, app, apps, state, code)
     account = account_of(provider, app, reply)
@@ -81,7 +83,7 @@ def finish(provider: Provider, apps: Apps, state: str, code: str) -> tuple[Conne
 
 def landing(provider: str, state: str) -> str:
     """Where a person who said no wanted to go; the state is spent."""
-    return str(recall("S", state, provider, "state")["return_url"])
+    return str(spent(state, provider)["return_url"])
 
 
 # ---------------------------------------------------------------- parts
@@ -183,6 +185,12 @@ def recall(kind: str, secret: str, provider: str, param: str) -> control.Item:
     if item is None or item["until"] < now_ms() or item["provider"] != provider:
         raise ExpiredError("used before, unknown, or over ten minutes old; start connecting again", param)
     return item
+
+
+def spent(state: str, provider: str) -> control.Item:
+    known = recall("S", state, provider, "state")
+    control.take(f"U#{known['user']}", f"S#{digest(state)}")
+    return known
 
 
 def digest(secret: str) -> str:

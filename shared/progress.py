@@ -46,10 +46,9 @@ def finish(id_: str, window: str, failed: bool = False) -> None:
 
 
 def tell(id_: str, what: str, outcome: str | int) -> None:
-    """Notes one thing that came of the job. Said again, it is the same note."""
-    control.update(
-        f"J#{id_}", "J", "SET told.#what = :outcome", {"outcome": outcome}, "attribute_exists(pk)", {"#what": what}
-    )
+    """Notes one thing that came of the job. What was said first stays: a repetition finds it done already."""
+    expression = "SET told.#what = if_not_exists(told.#what, :outcome)"
+    control.update(f"J#{id_}", "J", expression, {"outcome": outcome}, "attribute_exists(pk)", {"#what": what})
 
 
 def pseudonym(user: str) -> str:

@@ -23,6 +23,7 @@ class Settings:
     longest_job_s: int
     """After this long, nothing that was running when it began still is."""
     backup_days: int
+    raw_days: int
     keep_consent_proof: bool
 
 
@@ -43,5 +44,6 @@ def settings() -> Settings:
         dead_letter_queues=tuple(filter(None, env.get("DEAD_LETTER_QUEUES", "").split(","))),
         longest_job_s=int(env["LONGEST_JOB_S"]),
         backup_days=int(env["BACKUP_DAYS"]),
+        raw_days=int(env["RAW_DAYS"]),
         keep_consent_proof=env.get("KEEP_CONSENT_PROOF") == "true",
     )

@@ -113,13 +113,18 @@ def perform(errand: Errand, queue: str) -> None:
     job = errand.job
     if errand.visit:
         settle(errand.visit, queue)
-    elif job.task in ERRANDS:
-        try:
-            ERRANDS[job.task](job)
-        except RetryLaterError as error:
-            jobs.defer(queue, job, error.after)
-        except ReconnectError as error:
-            logger().info("not done", extra={"job": job.id, "task": job.task, "outcome": error.cause})
+        return
+    try:
+        run(job, queue)
+    except RetryLaterError as error:
+        jobs.defer(queue, job, error.after)
+    except ReconnectError as error:
+        logger().info("not done", extra={"job": job.id, "task": job.task, "outcome": error.cause})
+
+
+def run(job: Job, queue: str) -> None:
+    if job.task in ERRANDS:
+        ERRANDS[job.task](job)
     elif job.account and not job.connection:
         fan_out(job, queue)
     elif job.goodbye:

@@ -19,7 +19,7 @@ from shared.connections import Connection
 from shared.errors import ProviderChangedError, ReconnectError, RetryLaterError, TributaryError
 from shared.jobs import now_ms
 from shared.providers import Json, OAuth2, Provider, Request
-from shared.vault import seal, unseal
+from shared.vault import is_current, seal, unseal
 from shared.vendor import ask
 
 EARLY_MS = 120_000
@@ -42,6 +42,7 @@ def access_token(provider: Provider, app: App, held: Connection, rejected: str =
             raise ReconnectError(f"{provider.name} is not connected", current.cause if current else "gone")
         token = opened(current)["access_token"]
         if token != rejected and current.token_expires > now_ms() + EARLY_MS:
+            seal_anew(current)
             return str(token)
     assert current is not None
     return refresh(provider, app, current)
@@ -50,6 +51,22 @@ def access_token(provider: Provider, app: App, held: Connection, rejected: str =
 def opened(held: Connection) -> Json:
     tokens: Json = orjson.loads(unseal(held.owner, "tokens", held.sealed))
     return tokens
+
+
+def seal_anew(held: Connection) -> None:
+    """Under the month's branch key, where they were sealed under an older one: a token that outlives the years does
+    not keep an old key alive. Refreshed ones never get here."""
+    if is_current(held.sealed):
+        return
+    sealed = seal(held.owner, "tokens", unseal(held.owner, "tokens", held.sealed))
+    same = "generation = :seen AND sealed = :old"
+    control.update(
+        f"C#{held.id}",
+        "C",
+        "SET sealed = :sealed",
+        {"sealed": sealed, "seen": held.generation, "old": held.sealed},
+        same,
+    )
 
 
 def refresh(provider: Provider, app: App, held: Connection) -> str:
@@ -110,13 +127,15 @@ def keep(provider: Provider, held: Connection, reply: Json, consented: bool = Fa
         "free": 0,
         "seen": held.generation,
     }
-    alive = {"active": "active", "ended": "invalid_grant", "lost": "refresh_reply_lost"}
     ring = {"ring": connections.segment(held.id)} if provider.timer_polling else {}
+    since = {"since": now_ms()} if consented else {}
+    causes = {} if consented else {"ended": "invalid_grant", "lost": "refresh_reply_lost"}
     still = (
         "generation = :seen" if consented else "generation = :seen AND (#state = :active OR cause IN (:ended, :lost))"
     )
-    given = {**fresh, **ring, "active": "active"} if consented else {**fresh, **ring, **alive}
-    revive = f"{TOKENS}, #state = :active{', ring = :ring' if ring else ''} REMOVE cause, {DOUBTS}"
+    given = {**fresh, **ring, **since, **causes, "active": "active"}
+    moved = "".join(f", {name} = :{name}" for name in (*ring, *since))
+    revive = f"{TOKENS}, #state = :active{moved} REMOVE cause, {DOUBTS}"
     if control.update(f"C#{held.id}", "C", revive, given, still, {"#state": "state"}):
         return True
     return control.update(f"C#{held.id}", "C", f"{TOKENS} REMOVE {DOUBTS}", fresh, "generation = :seen")

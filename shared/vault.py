@@ -74,6 +74,11 @@ def unseal(owner: Owner, purpose: Purpose, sealed: bytes) -> bytes:
         raise UnsealError("this ciphertext was not sealed for this owner and purpose") from error
 
 
+def is_current(sealed: bytes) -> bool:
+    """Sealed under this month's branch key."""
+    return sealed[2 : 2 + sealed[1]].decode() == _current_branch()
+
+
 def _key(branch_key: bytes, owner: Owner) -> bytes:
     info = f"{owner.user}|{owner.provider}|{owner.connection}".encode()
     return HKDF(SHA256(), 32, owner.salt, info).derive(branch_key)

@@ -46,7 +46,9 @@ def arrived(source: Provider, query: dict[str, str], as_json: bool) -> dict[str,
 
 
 def redirect(url: str, params: dict[str, str]) -> dict[str, Any]:
-    return {"statusCode": 303, "headers": {"location": f"{url}{'&' if '?' in url else '?'}{urlencode(params)}"}}
+    base, hash_, fragment = url.partition("#")
+    query = f"{'&' if '?' in base else '?'}{urlencode(params)}"
+    return {"statusCode": 303, "headers": {"location": f"{base}{query}{hash_}{fragment}"}}
 
 
 def answer(status: int, title: str, text: str, as_json: bool, told: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ ENV = {
     "RETURN_ORIGINS": "https://app.example",
     "LONGEST_JOB_S": "1",
     "BACKUP_DAYS": "7",
+    "RAW_DAYS": "30",
 }
 
 

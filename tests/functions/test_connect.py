@@ -72,7 +72,8 @@ def test_a_link_is_of_its_provider_and_of_its_ten_minutes(standing: System, late
 
 def check_nothing_is_connected(system: System) -> None:
     assert ask(system, "GET", "/v1/connections").json() == {"connections": []}
-    assert not [pk for pk, _ in system.items("Control") if pk.startswith(("C#", "U#", "X#"))]
+    kept = [(pk, sk) for pk, sk in system.items("Control") if not sk.startswith("S#")]
+    assert not [pk for pk, _ in kept if pk.startswith(("C#", "U#", "X#"))]
 
 
 def test_who_says_no_lands_where_they_wanted_and_the_state_is_spent(standing: System) -> None:
@@ -81,6 +82,12 @@ def test_who_says_no_lands_where_they_wanted_and_the_state_is_spent(standing: Sy
     assert (reply.status_code, reply.headers["location"]) == (303, f"{HOME}&error=access_denied&provider={SOURCE}")
     assert come_back(standing, state=state, error="access_denied").status_code == 410
     check_nothing_is_connected(standing)
+
+
+def test_a_home_with_a_fragment_keeps_it(standing: System) -> None:
+    state = state_of(start(standing, return_url="https://app.example/#/settings"))
+    reply = come_back(standing, state=state, error="access_denied")
+    assert reply.headers["location"] == f"https://app.example/?error=access_denied&provider={SOURCE}#/settings"
 
 
 def test_who_says_no_and_has_no_home_reads_so(standing: System) -> None:

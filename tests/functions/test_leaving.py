@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from shared import consents
+from shared import consents, jobs
+from shared.jobs import Job, now_ms
+from shared.settings import settings
 from tests.functions.system import System
 
 pytestmark = pytest.mark.needs("dexcom", "file_import", "oura", "withings")
@@ -57,6 +59,80 @@ def test_disconnecting_ends_the_grant_and_keeps_the_data(system: System, provide
     assert connections(system)[provider]["state"] == "active"
 
 
+@pytest.mark.parametrize(
+    ("provider", "outcome"),
+    # RFC 7009 §2.2: a revocation endpoint answers 200 to a token that is dead already.
+    [("oura", "revoked"), ("withings", "refused by the vendor")],
+)
+def test_a_grant_that_is_over_at_the_vendor_ends_here_all_the_same(system: System, provider: str, outcome: str) -> None:
+    system.connect(provider)
+    system.work(("fresh",))
+    system.sandbox.post("/control/revoke", json={"provider": provider, "person": "ada"})
+    report = disconnect(system, provider)
+    assert (report["status"], report["told"]) == ("completed", {provider: outcome})
+    assert connections(system)[provider]["state"] == "disconnected"
+    assert not any("sealed" in item for item in system.items("Control").values())
+
+
+def test_a_vendor_that_is_down_is_told_later(system: System) -> None:
+    system.connect("oura")
+    system.work(("fresh",))
+    fault = {"provider": "oura", "kind": "rate_limit", "times": 1, "retry_after": 1, "path": "revoke"}
+    assert system.sandbox.post("/control/faults", json=fault).status_code == 200
+    waiting = disconnect(system, "oura")
+    assert (waiting["status"], waiting["told"]) == ("running", {})
+    assert connections(system)["oura"]["state"] == "disconnected"
+    time.sleep(1.1)
+    system.work(("fresh",))
+    assert job(system, waiting["job"])["told"] == {"oura": "revoked"}
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_a_goodbye_delivered_again_does_not_end_what_was_connected_since(system: System, purge: bool) -> None:
+    told = system.connect("withings")
+    system.work(("fresh",))
+    with system.api() as api:
+        api.delete(f"/v1/connections/{told['connection']}", params={"purge": str(purge).lower()})
+    [goodbye] = system.messages("fresh")
+    assert system.deliver("fresh", [goodbye]) == []
+    again = system.connect("withings")
+    system.work(("fresh",))
+    before = system.items()
+    assert system.deliver("fresh", [goodbye]) == []
+    assert system.items() == before
+    assert connections(system)["withings"]["state"] == "active"
+    with system.api() as api:
+        sync = api.post("/v1/sync", json={"action": "sync", "days": 2}).json()
+    system.work(("fresh",))
+    assert job(system, sync["job"])["status"] == "completed"
+    assert (again["connection"] == told["connection"]) is not purge
+
+
+def test_a_vendors_goodbye_is_believed_once_the_grant_is_seen_to_be_over(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = system.connect("withings")
+    system.work(("fresh",))
+    note = Job(id="g", reason="webhook", as_of=now_ms(), connection=told["connection"], goodbye=True)
+
+    def told_so() -> str:
+        jobs.send(system.env["FRESH_QUEUE"], [note])
+        system.work(("fresh",))
+        return str(connections(system)["withings"]["state"])
+
+    assert told_so() == "active"
+    system.sandbox.post("/control/revoke", json={"provider": "withings", "person": "ada"})
+    assert told_so() == "active"  # a refusal may be an echo: it looks again one lease later
+    now = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: now() + 62 * 10**9)
+    assert told_so() == "reconnect"
+    assert connections(system)["withings"]["cause"] == "revoked_at_vendor"
+    assert [e["cause"] for e in consents.entries("ada")] == ["", "revoked_at_vendor"]
+    assert "ring" not in next(i for (_, sk), i in system.items("Control").items() if sk == "C")
+    system.connect("withings")
+    assert told_so() == "active"  # it was told of the grant before
+
+
 def test_purging_takes_one_sources_data_and_leaves_the_others(system: System) -> None:
     system.connect("oura")
     system.connect("withings")
@@ -86,6 +162,8 @@ def test_erasing_leaves_nothing_of_the_person_and_all_of_the_others(system: Syst
     system.aws("sqs").send_message(QueueUrl=system.env["DEAD_QUEUE"], MessageBody=body)
     with system.api() as api:
         receipt = api.delete("/v1/user").json()["job"]
+    with system.api() as api:
+        api.post("/v1/connect/dexcom", json={})  # and never came back from there
     system.work(("fresh",))
     late = {"pk": {"S": "ada"}, "sk": {"S": "D#2026-01-01"}}  # what a worker in flight puts back
     system.aws("dynamodb").put_item(TableName="Data", Item=late)
@@ -97,12 +175,28 @@ def test_erasing_leaves_nothing_of_the_person_and_all_of_the_others(system: Syst
     assert {report["told"][p] for p in ("oura", "withings")} == {"revoked"}
     assert report["told"]["first sweep: sections"] > 20
     assert report["told"]["first sweep: dead letters"] == 1
+    assert report["told"]["first sweep: sign-ins begun"] == 1
     assert report["told"]["second sweep: days"] == 1
+    assert str(report["told"]["raw replies"]).startswith("unreadable; deleted by ")
     assert datetime.fromisoformat(str(report["told"]["backups_expire_at"])) > datetime.now(ZoneInfo("UTC"))
     left = {k: i for t in ("Data", "Control") for k, i in system.items(t).items() if k[0] in ("ada", "U#ada")}
     assert left == {}
     assert "ada" not in {str(i.get("user", {}).get("S")) for i in system.items("Control").values()}
     assert {key: item for key, item in system.items().items() if key[0] == "ben"} == bens
+
+
+def test_an_operator_may_keep_a_proof_that_names_nobody(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEEP_CONSENT_PROOF", "true")
+    settings.cache_clear()
+    system.connect("dexcom")
+    last = consents.head("ada")
+    with system.api() as api:
+        api.delete("/v1/user")
+    system.work(("fresh",))
+    [proof] = [item for (pk, _), item in system.items("Control").items() if pk.startswith("PROOF#")]
+    assert last
+    assert (proof["hash"]["B"], proof["count"]["N"]) == (last["hash"], "1")
+    assert "ada" not in repr(proof)
 
 
 def test_the_ledger_tells_of_consent_and_withdrawal_and_shows_tampering(system: System) -> None:

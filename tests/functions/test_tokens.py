@@ -15,7 +15,7 @@ import httpx
 import pytest
 from moto.dynamodb.models import DynamoDBBackend
 
-from shared import connections, tokens, vendor
+from shared import connections, tokens, vault, vendor
 from shared.apps import App
 from shared.connections import Connection
 from shared.errors import ReconnectError, RetryLaterError
@@ -185,6 +185,21 @@ def test_a_token_refused_is_read_again_before_it_is_renewed(refreshed: Count, he
     assert refreshed() == (1, 0)
     assert tokens.access_token(SOURCE, app(), load(held.id), rejected=new) not in (old, new)
     assert refreshed() == (2, 0)
+
+
+def test_tokens_that_live_long_move_to_the_months_key_when_used(
+    system: System, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(vault, "_current_branch", lambda: "2020-01")
+        held = load(system.connect(SOURCE.id, user)["connection"])
+    assert not vault.is_current(held.sealed)
+    token = tokens.access_token(SOURCE, app(), held)
+    moved = load(held.id)
+    assert vault.is_current(moved.sealed)
+    assert (tokens.opened(moved)["access_token"], moved.generation) == (token, held.generation)
+    tokens.access_token(SOURCE, app(), moved)
+    assert load(held.id) == moved
 
 
 def test_a_reply_lost_on_the_way_ends_in_reconnect_and_says_why(

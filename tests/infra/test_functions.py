@@ -95,7 +95,7 @@ def test_each_function_has_its_own_role_log_group_and_alarm(
 def test_every_function_knows_where_things_are(functions: dict[str, dict[str, Any]]) -> None:
     names = "DATA_TABLE CONTROL_TABLE RAW_BUCKET VAULT_KEY APP_SECRET FRESH_QUEUE BULK_QUEUE CHANGES_QUEUE"
     rest = {"PUBLIC_URL", "RETURN_ORIGINS", "LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
-    rest |= {"DEAD_LETTER_QUEUES", "LONGEST_JOB_S", "BACKUP_DAYS", "KEEP_CONSENT_PROOF"}
+    rest |= {"DEAD_LETTER_QUEUES", "LONGEST_JOB_S", "BACKUP_DAYS", "RAW_DAYS", "KEEP_CONSENT_PROOF"}
     for each in functions.values():
         assert set(each["Environment"]["Variables"]) == {*names.split(), *rest}
 
@@ -154,7 +154,7 @@ def test_who_may_do_what(
 
 def test_workers_are_fed_in_batches_that_may_fail_in_part(default: Template) -> None:
     fed = [each["Properties"] for each in default.find_resources("AWS::Lambda::EventSourceMapping").values()]
-    assert sorted(each["BatchSize"] for each in fed) == [10, 25]
+    assert sorted(each["BatchSize"] for each in fed) == [2, 25]
     for each in fed:
         assert each["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert each["MaximumBatchingWindowInSeconds"] == 1
