@@ -126,7 +126,7 @@ class Tributary(Stack):
 
     def _feed_workers(self) -> None:
         # A bulk message is a fortnight of everything: ten of them together outlive their worker.
-        for queue, worker, batch_size in ((self.fresh, "worker", 25), (self.bulk, "worker-bulk", 2)):
+        for queue, worker, batch_size in ((self.fresh, "worker", 25), (self.bulk, "worker-bulk", 1)):
             # No MaximumConcurrency: it keeps five pollers awake on an idle queue where two would do.
             self.functions[worker].add_event_source_mapping(
                 "Jobs",

@@ -71,8 +71,8 @@ class Api:
         return report
 
     def sync_at_once(self, count: int, **request: Any) -> list[str]:
-        """The same request by several devices at the same moment; the jobs' ids."""
-        with ThreadPoolExecutor(count) as devices:
+        """The same request `count` times, by three devices at the same moment; the jobs' ids."""
+        with ThreadPoolExecutor(3) as devices:
             replies = devices.map(lambda _: self.post("sync", json=request), range(count))
             return [reply["job"] for reply in replies]
 

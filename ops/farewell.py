@@ -46,7 +46,7 @@ def ask_to_be_erased(stage: Stage) -> str:
     """With syncs under way, which may not bring anything back."""
     ben = stage.guest
     ben.remains = remains(ben)
-    ben.api.sync_at_once(2, action="sync", provider="oura", days=7)
+    ben.api.sync_at_once(2, action="sync", provider=SCALE, days=7)
     ben.jobs["erase"] = ben.api.delete("user")["job"]
     return f"{len(ben.stored())} items of finished days; two syncs under way"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import orjson
@@ -12,7 +12,7 @@ import orjson
 from shared import sections, tokens, vendor
 from shared.apps import App, Apps
 from shared.commit import Change, differs
-from shared.errors import ProviderChangedError, ReconnectError, RetryLaterError, TokenRejectedError, TributaryError
+from shared.errors import ProviderChangedError, ReconnectError, RetryLaterError, TributaryError
 from shared.filing import file
 from shared.jobs import now_ms
 from shared.knowledge import News
@@ -76,17 +76,10 @@ def enveloped(question: Question, reply: Any) -> Any:
 
 
 def pages(visit: Visit, question: Question, app: App, token: str) -> list[vendor.Reply]:
-    """Some vendors kill the access token at every refresh: one that died under us is read again, then renewed."""
     assert question.request
     follow: Callable[[Request, Any], Request | None] = question.resource.next_page if question.window else one_page
-    try:
-        return vendor.pages(visit.provider, app, question.request, token, follow)
-    except TokenRejectedError:
-        again = tokens.access_token(visit.provider, app, visit.connection, rejected=token)
-    try:
-        return vendor.pages(visit.provider, app, question.request, again, follow)
-    except TokenRejectedError as error:
-        raise RetryLaterError(f"{visit.provider.name} refuses a token it has just given", vendor.BUSY_S) from error
+    call = partial(vendor.pages, visit.provider, app, question.request, follow=follow)
+    return tokens.outliving(visit.provider, app, visit.connection, token, call)
 
 
 def compare(visit: Visit, question: Question) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from shared import connections, tokens
 from shared.apps import App
 from shared.errors import NotGrantedError
@@ -21,12 +23,20 @@ def ensure(job: Job) -> None:
     wished = source.subscriptions
     if wished is None:
         return
-    app, token = apps().app(source.id), ""
-    if wished.per == "connection":
-        held = connections.load(job.connection)
-        if held is None:
-            return
+    app = apps().app(source.id)
+    if wished.per == "app":
+        stand(source, app, job)
+    elif held := connections.load(job.connection):
         token = tokens.access_token(source, app, held)
+        tokens.outliving(source, app, held, token, partial(stand, source, app, job))
+    if job.tracked:
+        finish(job.tracked, job.part)
+
+
+def stand(source: Provider, app: App, job: Job, token: str = "") -> None:
+    """Every topic we wish for stands at the vendor afterwards, and leads to us alone."""
+    wished = source.subscriptions
+    assert wished
     hook = our_side(source, app, job.connection if wished.per == "connection" else "")
     listed = list(wished.read(ask(source, app, wished.listing(hook), token).json))
     standing = {s.topic: s for s in listed if s.url == hook.url}
@@ -40,8 +50,6 @@ def ensure(job: Job) -> None:
                 refused += 1
     counts = {"provider": source.id, "standing": len(standing), "refused": refused}
     logger().info("subscriptions", extra={"job": job.id, **counts})
-    if job.tracked:
-        finish(job.tracked, job.part)
 
 
 def cancel(source: Provider, app: App, hook: Hook, others: list[Subscription], token: str) -> None:

@@ -8,20 +8,21 @@ changed; and a refusal condemns only if the generation is still the same one lea
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import orjson
 
 from shared import connections, control
 from shared.apps import App
 from shared.connections import Connection
-from shared.errors import ProviderChangedError, ReconnectError, RetryLaterError, TributaryError
+from shared.errors import ProviderChangedError, ReconnectError, RetryLaterError, TokenRejectedError, TributaryError
 from shared.jobs import now_ms
 from shared.providers import Json, OAuth2, Provider, Request
 from shared.vault import is_current, seal, unseal
-from shared.vendor import ask
+from shared.vendor import BUSY_S, ask
 
+T = TypeVar("T")
 EARLY_MS = 120_000
 LEASE_MS = 60_000
 LOSER_WAITS_S = 3
@@ -46,6 +47,19 @@ def access_token(provider: Provider, app: App, held: Connection, rejected: str =
             return str(token)
     assert current is not None
     return refresh(provider, app, current)
+
+
+def outliving(provider: Provider, app: App, held: Connection, token: str, call: Callable[[str], T]) -> T:
+    """What the call returns. Some vendors kill the access token at every refresh: one that died under us is read
+    again, then renewed, and the call made once more."""
+    try:
+        return call(token)
+    except TokenRejectedError:
+        again = access_token(provider, app, held, rejected=token)
+    try:
+        return call(again)
+    except TokenRejectedError as error:
+        raise RetryLaterError(f"{provider.name} refuses a token it has just given", BUSY_S) from error
 
 
 def opened(held: Connection) -> Json:

@@ -208,6 +208,17 @@ def test_a_document_deleted_at_the_vendor_goes(system: System, user: str) -> Non
     assert len([said for said in announced(system) if said.startswith(f"{user}/{day}/oura#workout/")]) == 1
 
 
+def test_a_token_that_dies_before_the_subscriptions_stand_is_renewed(system: System, user: str) -> None:
+    system.connect("withings", user)
+    subscribing = [m for m in system.messages("fresh") if read(m["Body"]).task == "subscribe"]
+    fault = {"provider": "withings", "kind": "expire_tokens", "times": 1}
+    assert system.sandbox.post("/control/faults", json=fault).is_success
+    assert len(subscribing) == 1
+    assert system.deliver("fresh", subscribing) == []
+    weighed = system.sandbox.post("/control/weigh", json={"person": "ada", "kg": 64.0})
+    assert weighed.json()["webhooks"]
+
+
 def deletion(connection: str, document: str) -> Job:
     return Job(
         id=new_id(), reason="webhook", as_of=now_ms(), connection=connection, resources=("workout",),

@@ -154,7 +154,7 @@ def test_who_may_do_what(
 
 def test_workers_are_fed_in_batches_that_may_fail_in_part(default: Template) -> None:
     fed = [each["Properties"] for each in default.find_resources("AWS::Lambda::EventSourceMapping").values()]
-    assert sorted(each["BatchSize"] for each in fed) == [2, 25]
+    assert sorted(each["BatchSize"] for each in fed) == [1, 25]
     for each in fed:
         assert each["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert each["MaximumBatchingWindowInSeconds"] == 1
