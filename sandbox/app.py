@@ -57,10 +57,10 @@ SWITCHES = (
     ("POST /control/relay", '{"url","secret","person","minutes"}', "send the glucose relay"),
     ("POST /control/resend", '{"provider","times"}', "the last webhook again, byte for byte"),
     ("POST /control/faults", '{"provider","kind","times",…}', "see below; GET lists, DELETE clears"),
-    ("POST /control/limits", '{"provider","on"}', "enforce the documented rate limit"),
+    ("POST /control/limits", '{"provider","on","limits"}', "enforce the documented rate limit, or others"),
     ("GET /control/truth", "?person&from&to", "what really happened, per day"),
     ("GET /control/secrets", "", "every code, token and client secret, to look for leaks with"),
-    ("GET /control/log", "", "requests, refreshes and webhooks so far"),
+    ("GET /control/log", "", "requests, refreshes and webhooks so far, and the busiest window of each limit"),
     ("POST /issuer/token", "grant_type=password&username=ada", "a token for the backend; no password, a sandbox"),
 )
 

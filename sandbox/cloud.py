@@ -3,8 +3,7 @@
 import base64
 import binascii
 import json
-import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,6 +20,8 @@ from starlette.routing import BaseRoute, Route
 from sandbox.faults import REQUEST_FAULTS, Fault, Faults
 from sandbox.grants import Grant, Grants, InvalidGrantError, Tokens
 from sandbox.life import PEOPLE, Person
+from sandbox.limits import Limit as Limit
+from sandbox.limits import Meter
 from sandbox.webhooks import Sender, Webhook, with_query
 from sandbox.world import World
 
@@ -83,12 +84,6 @@ class Change:
     record: str = ""  # which record a `delete` removed: nap, night, workout, weight, carbs
 
 
-@dataclass(frozen=True)
-class Limit:
-    calls: int
-    seconds: int
-
-
 @dataclass
 class Cloud:
     """A provider's cloud. A subclass in sandbox/clouds/ says what is particular to the vendor."""
@@ -98,8 +93,7 @@ class Cloud:
     grants: Grants = field(init=False)
     faults: Faults = field(default_factory=Faults)
     requests: Counter[str] = field(default_factory=Counter)
-    limits_on: bool = False
-    _recent: deque[float] = field(default_factory=deque)
+    meters: list[Meter] = field(default_factory=list)  # of the limits that are enforced
 
     name: ClassVar[str]
     hosts: ClassVar[tuple[str, ...]]
@@ -151,8 +145,8 @@ class Cloud:
             fault = self._fault(call, label)
             if fault and fault.kind == "slow":
                 await anyio.sleep(fault.seconds)
-            if self._over_limit():
-                return self.too_many(self.limit.seconds)
+            if wait := self._over_limit(call):
+                return self.too_many(wait)
             if fault and fault.kind == "rate_limit":
                 return self.too_many(fault.retry_after)
             if fault and fault.kind == "server_error":
@@ -174,12 +168,12 @@ class Cloud:
             self.grants.expire(call.bearer)
         return fault
 
-    def _over_limit(self) -> bool:
-        now = time.monotonic()
-        self._recent.append(now)
-        while self._recent[0] < now - self.limit.seconds:
-            self._recent.popleft()
-        return self.limits_on and len(self._recent) > self.limit.calls
+    def _over_limit(self, call: Call) -> int:
+        """In how many seconds to come again. A browser at the consent page is no call of the app's."""
+        if "redirect_uri" in call.query:
+            return 0
+        grant = self.holder(call)
+        return max((meter.refuse_for(grant.person if grant else "") for meter in self.meters), default=0)
 
     # --- OAuth
 

@@ -11,6 +11,7 @@ from sandbox.cloud import Call, Change, Cloud, plain_door, refuse
 from sandbox.clouds.dexcom import Dexcom
 from sandbox.faults import KINDS, Fault
 from sandbox.life import PEOPLE, Person, midnight
+from sandbox.limits import Limit, Meter
 from sandbox.sleep import DEEP, LIGHT, REM
 from sandbox.world import World
 
@@ -74,6 +75,7 @@ class Control:
                 "refreshes": {name: cloud.grants.refreshes for name, cloud in clouds},
                 "webhooks": {name: cloud.sender.counts for name, cloud in clouds},
                 "last_webhook": {name: _last(cloud) for name, cloud in clouds},
+                "limits": {name: [meter.seen() for meter in cloud.meters] for name, cloud in clouds},
             }
         )
 
@@ -136,9 +138,11 @@ class Control:
         return vars(fault)
 
     def limits(self, body: Body) -> object:
+        """The documented limit, or `limits` in its place: those of another plan, or small ones for a test."""
         cloud = self._cloud(body)
-        cloud.limits_on = bool(body["on"])
-        return {"provider": cloud.name, "on": cloud.limits_on, **vars(cloud.limit)}
+        limits = [Limit(**limit) for limit in body.get("limits", [vars(cloud.limit)])]
+        cloud.meters = [Meter(limit) for limit in limits] if body["on"] else []
+        return {"provider": cloud.name, "limits": [vars(meter.limit) for meter in cloud.meters]}
 
     # --- things that happen
 

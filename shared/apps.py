@@ -1,7 +1,8 @@
 """The operator's credentials at each provider, and the key our own webhook secrets are derived from.
 
 One JSON secret in Secrets Manager:
-    {"providers": {"<id>": {"client_id": "…", "client_secret": "…", "urls": {"<vendor prefix>": "<our prefix>"}}},
+    {"providers": {"<id>": {"client_id": "…", "client_secret": "…", "urls": {"<vendor prefix>": "<our prefix>"},
+                            "limits": [{"calls": 1500, "seconds": 60}]}},
      "hook_key": "…", "hook_generation": 1, "hook_rotated_at": 0}
 """
 
@@ -16,6 +17,7 @@ from typing import Any
 
 from shared.errors import BadRequestError, InvalidSignatureError
 from shared.model import DAY
+from shared.providers import Limit
 
 PREVIOUS_HOOKS_LIVE = 7 * DAY
 
@@ -30,6 +32,13 @@ class App:
     urls: Mapping[str, str] = field(default_factory=dict)
     hint_delay_s: int | None = None
     """How long hints wait so that a burst becomes one fetch; None leaves it to the provider's spec."""
+    limits: tuple[Limit, ...] | None = None
+    """What our plan at the vendor allows; None leaves it to the provider's spec."""
+
+    @classmethod
+    def read(cls, told: Mapping[str, Any]) -> App:
+        limits = tuple(Limit(**limit) for limit in told.get("limits") or ())
+        return cls(**{**told, "limits": limits if told.get("limits") is not None else None})
 
     def url(self, vendor: str) -> str:
         for prefix in sorted(self.urls, key=len, reverse=True):
@@ -87,7 +96,7 @@ class Apps:
     @classmethod
     def read(cls, secret: Mapping[str, Any]) -> Apps:
         hooks = Hooks(secret["hook_key"].encode(), secret.get("hook_generation", 1), secret.get("hook_rotated_at", 0))
-        return cls(hooks, {name: App(**app) for name, app in secret["providers"].items()})
+        return cls(hooks, {name: App.read(app) for name, app in secret["providers"].items()})
 
     def app(self, provider: str) -> App:
         if provider not in self.providers:

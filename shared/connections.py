@@ -221,6 +221,7 @@ def forget_tokens(held: Connection) -> None:
 def delete(held: Connection) -> None:
     """The connection and its salt first: what was sealed for it no longer opens, wherever a copy lies."""
     control.take(f"C#{held.id}", "C")
+    control.take(f"C#{held.id}", "B")
     control.take(f"U#{held.user}", f"C#{held.provider}")
     if held.account:
         control.take(f"X#{held.provider}#{held.account}", held.id)

@@ -70,6 +70,29 @@ def update(
     )
 
 
+def tried(
+    pk: str, sk: str, expression: str, given: Mapping[str, Any], condition: str, names: Mapping[str, str]
+) -> tuple[bool, Item]:
+    """As `update`, and the item: as the write left it, or as it stood in its way."""
+    try:
+        reply = dynamodb().update_item(
+            TableName=settings().control_table,
+            Key=key(pk, sk),
+            UpdateExpression=expression,
+            ConditionExpression=condition,
+            ExpressionAttributeValues=values({f":{name}": value for name, value in given.items()}),
+            ExpressionAttributeNames=names,
+            ReturnValues="ALL_NEW",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            stood: Any = error.response.get("Item", {})
+            return False, plain(stood)
+        raise
+    return True, plain(reply["Attributes"])
+
+
 def under(pk: str, prefix: str = "", consistent: bool = True) -> Iterator[Item]:
     """Every item of one partition whose sort key starts with `prefix`."""
     condition, given = "pk = :pk", {":pk": {"S": pk}}

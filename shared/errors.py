@@ -12,6 +12,7 @@ TributaryError
 ├── ReconnectError             the person must consent again: mark the connection, finish the message
 ├── RetryLaterError            waiting is not failing: come back after `after` seconds
 │   ├── RateLimitedError           the vendor's 429 (or its equivalent in the body)
+│   │   └── OverBudgetError            it would be one, by our own count: the vendor was not asked
 │   └── ProviderUnavailableError   the vendor's 5xx, a time-out, a refused socket
 ├── TokenRejectedError         the access token died: read it again, refresh once, try again
 ├── NotGrantedError            the person or the plan does not give this resource: leave it, keep the rest
@@ -97,6 +98,10 @@ class RetryLaterError(TributaryError):
 
 class RateLimitedError(RetryLaterError):
     """The vendor asked us to slow down."""
+
+
+class OverBudgetError(RateLimitedError):
+    """Our own count of the vendor's calls says not yet. Nothing was asked, and nothing failed."""
 
 
 class ProviderUnavailableError(RetryLaterError):

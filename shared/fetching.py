@@ -11,6 +11,7 @@ import orjson
 
 from shared import sections, tokens, vendor
 from shared.apps import App, Apps
+from shared.budget import Budget
 from shared.commit import Change, differs
 from shared.errors import ProviderChangedError, ReconnectError, RetryLaterError, TributaryError
 from shared.filing import file
@@ -28,9 +29,10 @@ def pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(PARALLEL, thread_name_prefix="fetch")
 
 
-def answer(visit: Visit, credentials: Apps) -> None:
+def answer(visit: Visit, credentials: Apps, bulk: bool = False, until: int = 0) -> None:
     """Fills in every question: its pages, what they become, and whether that differs from what is stored.
 
+    Until `until` (milliseconds) there is time to wait for the turn of what is begun; `bulk` work leaves others theirs.
     What the vendor refuses stays with its question as `error`; what we do not understand is raised.
     """
     for question in visit.questions:
@@ -41,12 +43,14 @@ def answer(visit: Visit, credentials: Apps) -> None:
     asked = [question for question in visit.questions if question.request]
     if asked:
         app = credentials.app(visit.provider.id)
+        visit.budget = Budget.of(visit.provider, app, visit.connection.id, bulk, until)
         try:
             token = tokens.access_token(visit.provider, app, visit.connection)
         except (ReconnectError, RetryLaterError) as error:
             for question in asked:
                 question.error = error
         else:
+            visit.budget.expect(len(asked))
             list(pool().map(asking(visit, app, token), asked))
     for question in visit.questions:
         if question.error is None:
@@ -78,7 +82,7 @@ def enveloped(question: Question, reply: Any) -> Any:
 def pages(visit: Visit, question: Question, app: App, token: str) -> list[vendor.Reply]:
     assert question.request
     follow: Callable[[Request, Any], Request | None] = question.resource.next_page if question.window else one_page
-    call = partial(vendor.pages, visit.provider, app, question.request, follow=follow)
+    call = partial(vendor.pages, visit.provider, app, question.request, follow=follow, budget=visit.budget)
     return tokens.outliving(visit.provider, app, visit.connection, token, call)
 
 

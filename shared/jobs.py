@@ -32,7 +32,8 @@ class Job:
     `resources` (none named: all that are granted) over a `window` of local days, or one `document`, or the sealed
     `payload` that a door received (base64, or `s3:<key>`). `as_of` is when our door learned of it, in milliseconds;
     `tracked` the job whose progress this is `part` of. `services` and a ring `segment` name everybody connected there.
-    A deferred copy keeps its id.
+    A deferred copy keeps its id, comes `not_before` its time, and remembers how long it `waited` for our own turn (both
+    in milliseconds).
     """
 
     id: str
@@ -54,6 +55,8 @@ class Job:
     services: tuple[str, ...] = ()
     segment: str = ""
     attempt: int = 0
+    not_before: int = 0
+    waited: int = 0
 
     def next_part(self, part: str) -> Job:
         """The same errand, one step on."""
@@ -96,6 +99,9 @@ def read(body: str) -> Job:
         raise ProviderChangedError(f"not a job of this version ({type(error).__name__})") from error
 
 
+LESS = ("id", "as_of", "attempt", "not_before", "waited")
+
+
 def hint(body: str) -> str:
     """What a webhook's hint asks for, less what makes each delivery its own; "" for any other message."""
     if '"reason":"webhook"' not in body or '"payload":' in body:
@@ -104,7 +110,7 @@ def hint(body: str) -> str:
         told: dict[str, Any] = json.loads(body)
     except ValueError:
         return ""  # whoever reads it says what is wrong with it
-    return json.dumps({k: v for k, v in told.items() if k not in ("id", "as_of", "attempt")}, sort_keys=True)
+    return json.dumps({k: v for k, v in told.items() if k not in LESS}, sort_keys=True)
 
 
 def told_at(body: str) -> int:
@@ -132,11 +138,24 @@ def send_bodies(queue: str, bodies: Sequence[str], delay_s: float = 0) -> None:
             raise AwsError(f"{len(reply['Failed'])} of {len(entries)} messages were not taken")
 
 
-def defer(queue: str, job: Job, after_s: float) -> None:
+def defer(queue: str, job: Job, after_s: float, ours: bool = False) -> None:
     """Waiting is not failing: a copy comes back later and the original is finished.
 
-    After a day of it the job fails on purpose, so that somebody looks (raises ProviderChangedError).
+    After a day of it the job fails on purpose, so that somebody looks (raises ProviderChangedError). A wait that is
+    `ours`, for a turn by our own count, may last as long as there is more work than calls.
     """
-    if now_ms() - job.as_of > DEFERRED_AT_MOST:
+    now, wait = now_ms(), round(after_s * 1000)
+    if not ours and now - job.as_of - job.waited > DEFERRED_AT_MOST:
         raise ProviderChangedError("deferred for a day; redrive it once the vendor is back")
-    send(queue, [replace(job, attempt=job.attempt + 1)], after_s)
+    far, waited = after_s > LONGEST_DELAY_S, job.waited + (wait if ours else 0)
+    copy = replace(job, attempt=job.attempt + 1, not_before=now + wait if far else 0, waited=waited)
+    send(queue, [copy], after_s)
+
+
+def too_early(job: Job) -> bool:
+    return job.not_before > now_ms() + 1000
+
+
+def hop(queue: str, job: Job) -> None:
+    """One message waits a quarter of an hour at most: the next one waits for the rest."""
+    send(queue, [job], (job.not_before - now_ms()) / 1000)

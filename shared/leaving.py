@@ -10,6 +10,7 @@ from typing import Literal
 
 from shared import connections, consents, jobs, progress, sections, tokens
 from shared.apps import App
+from shared.budget import Budget
 from shared.connections import Connection
 from shared.errors import NotFoundError, RetryLaterError, TributaryError
 from shared.jobs import Job, new_id, now_ms
@@ -80,10 +81,10 @@ def unsubscribe(source: Provider, app: App, held: Connection, token: str) -> Non
     wished = source.subscriptions
     if wished is None or wished.per != "connection" or wished.delete is None:
         return
-    hook = our_side(source, app, held.id)
-    for standing in wished.read(ask(source, app, wished.listing(hook), token).json):
+    hook, budget = our_side(source, app, held.id), Budget.of(source, app, held.id)
+    for standing in wished.read(ask(source, app, wished.listing(hook), token, budget).json):
         if standing.url == hook.url:
-            ask(source, app, wished.delete(hook, standing), token)
+            ask(source, app, wished.delete(hook, standing), token, budget)
 
 
 def revoke(source: Provider, auth: OAuth2, app: App, held: Connection, token: str) -> None:
@@ -92,7 +93,7 @@ def revoke(source: Provider, auth: OAuth2, app: App, held: Connection, token: st
     asking = auth.revoke(Holder(app.client_id, app.client_secret, token, held.account, now_ms() // 1000))
     request: Request | None = next(asking, None)
     while request is not None:
-        reply = ask(source, app, request, token).json
+        reply = ask(source, app, request, token, Budget.of(source, app, held.id)).json
         try:
             request = asking.send(reply)
         except StopIteration:

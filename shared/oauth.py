@@ -11,6 +11,7 @@ from urllib.parse import urlencode, urlsplit
 
 from shared import connections, consents, control, jobs, tokens, visits, zones
 from shared.apps import App, Apps
+from shared.budget import Budget
 from shared.connections import Connection
 from shared.errors import BadRequestError, ExpiredError
 from shared.jobs import Job, new_id, now_ms
@@ -19,7 +20,7 @@ from shared.progress import open_job
 from shared.providers import Json, OAuth2, Provider, Window, dig
 from shared.schemas import ConnectRequest
 from shared.settings import settings
-from shared.vendor import ask
+from shared.vendor import call
 
 STATE_LIVES_MS = 10 * MINUTE
 FRESH_DAYS, BULK_DAYS, BULK_WINDOW_DAYS = 7, 90, 15
@@ -121,14 +122,18 @@ def exchange(provider: Provider, app: App, apps: Apps, state: str, code: str) ->
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri(provider.id)}
     if auth.pkce:
         form["code_verifier"] = verifier(apps, state)
-    return tokens.grant(provider, app, form)
+    budget = Budget.of(provider, app)
+    budget.insist()
+    return tokens.grant(provider, app, form, budget)
 
 
 def account_of(provider: Provider, app: App, reply: Json) -> str:
     """The vendor's own id of the person, so that its webhooks find them."""
     where = provider.account
     if where.request:
-        reply = ask(provider, app, where.request, str(reply["access_token"])).json
+        budget = Budget.of(provider, app)
+        budget.insist()
+        reply = call(provider, app, where.request, str(reply["access_token"]), budget).json
     found = dig(reply, where.at) if where.at else None
     return "" if found is None else str(found)
 

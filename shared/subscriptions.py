@@ -6,6 +6,7 @@ from functools import partial
 
 from shared import connections, tokens
 from shared.apps import App
+from shared.budget import Budget
 from shared.errors import NotGrantedError
 from shared.jobs import Job, now_ms
 from shared.log import logger
@@ -37,28 +38,29 @@ def stand(source: Provider, app: App, job: Job, token: str = "") -> None:
     """Every topic we wish for stands at the vendor afterwards, and leads to us alone."""
     wished = source.subscriptions
     assert wished
-    hook = our_side(source, app, job.connection if wished.per == "connection" else "")
-    listed = list(wished.read(ask(source, app, wished.listing(hook), token).json))
+    whose = job.connection if wished.per == "connection" else ""
+    hook, budget = our_side(source, app, whose), Budget.of(source, app, whose)
+    listed = list(wished.read(ask(source, app, wished.listing(hook), token, budget).json))
     standing = {s.topic: s for s in listed if s.url == hook.url}
-    cancel(source, app, hook, [s for s in listed if s.url != hook.url], token)
+    cancel(source, app, hook, [s for s in listed if s.url != hook.url], token, budget)
     refused = 0
     for topic in wished.topics:
         for request in due(wished, hook, topic, standing.get(topic)):
             try:
-                ask(source, app, request, token)
+                ask(source, app, request, token, budget)
             except NotGrantedError:  # the person or the plan does not give this topic; polling still covers it
                 refused += 1
     counts = {"provider": source.id, "standing": len(standing), "refused": refused}
     logger().info("subscriptions", extra={"job": job.id, **counts})
 
 
-def cancel(source: Provider, app: App, hook: Hook, others: list[Subscription], token: str) -> None:
+def cancel(source: Provider, app: App, hook: Hook, others: list[Subscription], token: str, budget: Budget) -> None:
     """Ends those of ours that lead to an address we no longer use; another system's are its own affair."""
     ours = address(source)
     if source.subscriptions and source.subscriptions.delete:
         for old in others:
             if old.url.startswith(ours):
-                ask(source, app, source.subscriptions.delete(hook, old), token)
+                ask(source, app, source.subscriptions.delete(hook, old), token, budget)
 
 
 def address(source: Provider) -> str:

@@ -10,13 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 from shared import connections, jobs, zones
+from shared.deferral import put_off, spread
 from shared.erasure import erase
 from shared.errands import aggregate, everyone, fan_out, forget, goodbye
-from shared.errors import NotGrantedError, ProviderChangedError, ReconnectError, RetryLaterError, TributaryError
+from shared.errors import (
+    NotGrantedError,
+    OverBudgetError,
+    ProviderChangedError,
+    ReconnectError,
+    RetryLaterError,
+    TributaryError,
+)
 from shared.fetching import answer
 from shared.jobs import Job
 from shared.leaving import disconnect
@@ -25,6 +33,7 @@ from shared.progress import finish
 from shared.providers.registry import provider
 from shared.raw import RawObject
 from shared.secret import apps
+from shared.settings import settings
 from shared.subscriptions import ensure
 from shared.visits import Visit, plan
 from shared.writing import touch, write
@@ -46,13 +55,15 @@ class Errand:
     job: Job
     visit: Visit | None = None
     done: bool = False
+    early: bool = False
 
 
 class Batch:
-    """The messages of one invocation: `open` them all, `keep_raw` once, then `finish` each."""
+    """The messages of one invocation: `open` them all, `keep_raw` once, then `finish` each. `until` (milliseconds) is
+    how long they can wait for their turns at a vendor's; what is bulk leaves it to others."""
 
-    def __init__(self, queue: str) -> None:
-        self.queue = queue
+    def __init__(self, queue: str, until: int = 0) -> None:
+        self.queue, self.until = queue, until
         self._errands: dict[str, Future[Errand]] = {}
 
     def open(self, messages: Iterable[tuple[str, str]]) -> None:
@@ -63,7 +74,8 @@ class Batch:
             groups.setdefault(jobs.hint(body) or message_id, {})[message_id] = body
         for group in groups.values():
             # The latest of them: a fetch that answers it answers the others.
-            started = openers().submit(begin, max(group.values(), key=jobs.told_at))
+            latest = max(group.values(), key=jobs.told_at)
+            started = openers().submit(begin, latest, self.queue == settings().bulk_queue, self.until)
             self._errands |= dict.fromkeys(group, started)
 
     def keep_raw(self) -> None:
@@ -95,9 +107,11 @@ def openers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(OPENERS, thread_name_prefix="open")
 
 
-def begin(body: str) -> Errand:
+def begin(body: str, bulk: bool, until: int) -> Errand:
     """Reads the message, and asks the vendor what it must."""
     job = jobs.read(body)
+    if jobs.too_early(job):
+        return Errand(job, early=True)
     if job.task != "sync" or not job.connection or job.deleted or job.goodbye:
         return Errand(job)
     held = connections.load(job.connection)
@@ -105,19 +119,22 @@ def begin(body: str) -> Errand:
         logger().info("dropped: no such connection", extra={"job": job.id})
         return Errand(job, done=True)
     visit = plan(job, held, provider(held.provider), zones.of(held.user))
-    answer(visit, apps())
+    answer(visit, apps(), bulk, until)
     return Errand(job, visit)
 
 
 def perform(errand: Errand, queue: str) -> None:
     job = errand.job
+    if errand.early:
+        jobs.hop(queue, job)
+        return
     if errand.visit:
         settle(errand.visit, queue)
         return
     try:
         run(job, queue)
     except RetryLaterError as error:
-        jobs.defer(queue, job, error.after)
+        jobs.defer(queue, job, spread(error.after, job), ours=isinstance(error, OverBudgetError))
     except ReconnectError as error:
         logger().info("not done", extra={"job": job.id, "task": job.task, "outcome": error.cause})
 
@@ -146,8 +163,6 @@ def settle(visit: Visit, queue: str) -> None:
             logger().info("not synced", extra=outcome)
     touch(visit)
     if waiting:
-        after = max(q.error.after for q in waiting if isinstance(q.error, RetryLaterError))
-        left = tuple(sorted({q.resource.name for q in waiting}))
-        jobs.defer(queue, replace(job, resources=left), after)
+        put_off(visit, waiting, queue)
     elif job.tracked:
         finish(job.tracked, job.part, failed=any(isinstance(q.error, ReconnectError) for q in visit.questions))

@@ -15,12 +15,13 @@ import orjson
 
 from shared import connections, control
 from shared.apps import App
+from shared.budget import Budget
 from shared.connections import Connection
 from shared.errors import ProviderChangedError, ReconnectError, RetryLaterError, TokenRejectedError, TributaryError
 from shared.jobs import now_ms
 from shared.providers import Json, OAuth2, Provider, Request
 from shared.vault import is_current, seal, unseal
-from shared.vendor import BUSY_S, ask
+from shared.vendor import BUSY_S, call
 
 T = TypeVar("T")
 EARLY_MS = 120_000
@@ -49,15 +50,15 @@ def access_token(provider: Provider, app: App, held: Connection, rejected: str =
     return refresh(provider, app, current)
 
 
-def outliving(provider: Provider, app: App, held: Connection, token: str, call: Callable[[str], T]) -> T:
-    """What the call returns. Some vendors kill the access token at every refresh: one that died under us is read
-    again, then renewed, and the call made once more."""
+def outliving(provider: Provider, app: App, held: Connection, token: str, ask: Callable[[str], T]) -> T:
+    """What `ask` returns. Some vendors kill the access token at every refresh: one that died under us is read again,
+    then renewed, and asked with once more."""
     try:
-        return call(token)
+        return ask(token)
     except TokenRejectedError:
         again = access_token(provider, app, held, rejected=token)
     try:
-        return call(again)
+        return ask(again)
     except TokenRejectedError as error:
         raise RetryLaterError(f"{provider.name} refuses a token it has just given", BUSY_S) from error
 
@@ -84,6 +85,8 @@ def seal_anew(held: Connection) -> None:
 
 
 def refresh(provider: Provider, app: App, held: Connection) -> str:
+    budget = Budget.of(provider, app, held.id)
+    budget.take()  # first of all: who must wait for a turn holds up nobody who has one
     now = now_ms()
     if not _lease(held, now):
         raise RetryLaterError(f"another worker is refreshing the {provider.name} token", LOSER_WAITS_S)
@@ -93,7 +96,7 @@ def refresh(provider: Provider, app: App, held: Connection) -> str:
     if not refresh_token:
         raise condemn(provider, held, "no_refresh_token")
     try:
-        reply = grant(provider, app, {"grant_type": "refresh_token", "refresh_token": refresh_token})
+        reply = grant(provider, app, {"grant_type": "refresh_token", "refresh_token": refresh_token}, budget)
     except TributaryError as refused:
         # Only this speaks of the grant (RFC 6749 §5.2): a wrong client secret or a firewall says nothing about it.
         if isinstance(refused, ReconnectError) or refused.vendor_code == "invalid_grant":
@@ -104,15 +107,15 @@ def refresh(provider: Provider, app: App, held: Connection) -> str:
     return str(reply["access_token"])
 
 
-def grant(provider: Provider, app: App, form: Mapping[str, str]) -> Json:
-    """One call to the token endpoint (RFC 6749 §4.1.3, §6); the reply in RFC 6749's shape."""
+def grant(provider: Provider, app: App, form: Mapping[str, str], budget: Budget) -> Json:
+    """One call to the token endpoint (RFC 6749 §4.1.3, §6), its turn taken; the reply in RFC 6749's shape."""
     auth = provider.auth
     assert isinstance(auth, OAuth2)
     request = Request(
         url=auth.token_url, method="POST", form={**auth.token_params, **form, **_client(auth, app)}, bearer=False,
         headers={"authorization": _basic(app)} if auth.client_auth == "basic" else {},
     )  # fmt: skip
-    reply = auth.read_token(ask(provider, app, request).json)
+    reply = auth.read_token(call(provider, app, request, None, budget).json)
     if not reply.get("access_token"):
         raise ProviderChangedError(f"{provider.name} answered a token request without a token")
     return reply

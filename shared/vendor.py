@@ -13,6 +13,7 @@ import httpx
 import orjson
 
 from shared.apps import App
+from shared.budget import Budget
 from shared.errors import (
     NotGrantedError,
     ProviderChangedError,
@@ -43,8 +44,29 @@ def client() -> httpx.Client:
     return httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, headers={"user-agent": "tributary"})
 
 
-def ask(provider: Provider, app: App, request: Request, token: str | None = None) -> Reply:
-    """One call. Raises what the answer asks us to do (see `judge`); 204 and empty bodies read as {}."""
+def ask(
+    provider: Provider, app: App, request: Request, token: str | None = None, budget: Budget | None = None,
+    first: bool = False,
+) -> Reply:  # fmt: skip
+    """One call, in its turn. Raises OverBudgetError where that is too far off, and else as `call`."""
+    budget = budget or Budget.of(provider, app)
+    budget.take(first)
+    return call(provider, app, request, token, budget)
+
+
+def call(provider: Provider, app: App, request: Request, token: str | None, budget: Budget) -> Reply:
+    """The call itself, its turn taken. Raises what the answer asks us to do (see `judge`)."""
+    try:
+        reply = exchange(provider, app, request, token)
+    except TributaryError as error:
+        budget.heard(error)
+        raise
+    budget.heard(None)
+    return reply
+
+
+def exchange(provider: Provider, app: App, request: Request, token: str | None) -> Reply:
+    """204 and empty bodies read as {}."""
     url = request.url if "://" in request.url else provider.base_url + request.url
     headers = dict(request.headers)
     if request.bearer and token:
@@ -62,7 +84,7 @@ def ask(provider: Provider, app: App, request: Request, token: str | None = None
 
 
 def pages(
-    provider: Provider, app: App, request: Request, token: str, follow: Callable[..., Request | None]
+    provider: Provider, app: App, request: Request, token: str, follow: Callable[..., Request | None], budget: Budget
 ) -> list[Reply]:
     """Every page of the answer. A vendor that never ends is one we do not understand."""
     replies: list[Reply] = []
@@ -70,7 +92,7 @@ def pages(
     while following is not None:
         if len(replies) == MAX_PAGES:
             raise ProviderChangedError(f"{provider.name} sent {MAX_PAGES} pages and more")
-        replies.append(ask(provider, app, following, token))
+        replies.append(ask(provider, app, following, token, budget, first=not replies))
         following = follow(following, replies[-1].json)
     return replies
 

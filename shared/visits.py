@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from shared import sections
+from shared.budget import Budget
 from shared.connections import Connection
 from shared.errors import TributaryError
 from shared.filing import Answer, Filed
@@ -42,6 +43,7 @@ class Visit:
     provider: Provider
     zones: Zones
     questions: list[Question]
+    budget: Budget = field(default_factory=Budget)
 
     def answer(self, question: Question) -> Answer:
         return Answer(

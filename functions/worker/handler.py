@@ -9,13 +9,15 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from shared.jobs import now_ms
 from shared.settings import settings
 from shared.sync import Batch
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     records = event["Records"]
-    batch = Batch(queue_of(records[0]["eventSourceARN"]))
+    half = context.get_remaining_time_in_millis() // 2  # the other half is for the work itself
+    batch = Batch(queue_of(records[0]["eventSourceARN"]), now_ms() + half)
     batch.open((record["messageId"], record["body"]) for record in records)
     batch.keep_raw()
 

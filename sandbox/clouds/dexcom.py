@@ -55,6 +55,9 @@ class Dexcom(Cloud):
             self.door(f"{data}/dataRange", self.data_range),
         ]
 
+    def too_many(self, retry_after: int) -> Response:
+        return Response(status_code=429)  # no header is documented
+
     def token(self, call: Call) -> Response:
         tokens = self.token_reply(call)
         return JSONResponse(

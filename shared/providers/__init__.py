@@ -28,9 +28,9 @@ from shared.providers.reading import Json, Map, attempt, bury, dig, per_record
 
 __all__ = [
     "Account", "ByDate", "ByInstant", "Cadence", "Event", "FileUpload", "HmacSignature", "Holder", "Hook", "Json",
-    "Map", "OAuth2", "Provider", "Request", "Resource", "RowError", "SecretPath", "Subscription", "Subscriptions",
-    "Token", "Upload", "Webhook", "Window", "as_epoch", "as_naive_utc", "as_utc", "attempt", "bury", "dig", "one_page",
-    "per_record",
+    "Limit", "Map", "OAuth2", "Provider", "Request", "Resource", "RowError", "SecretPath", "Subscription",
+    "Subscriptions", "Token", "Upload", "Webhook", "Window", "as_epoch", "as_naive_utc", "as_utc", "attempt", "bury",
+    "dig", "one_page", "per_record",
 ]  # fmt: skip
 
 # ---------------------------------------------------------------- resources
@@ -231,6 +231,19 @@ class Subscriptions:
 # ---------------------------------------------------------------- the provider
 
 
+@dataclass(frozen=True)
+class Limit:
+    """What the vendor allows: `calls` in any `seconds`, to our app as a whole or to each person of it."""
+
+    calls: int
+    seconds: int
+    whose: Literal["app", "user"] = "app"
+
+    def __post_init__(self) -> None:
+        if self.calls < 1 or self.seconds < 1 or self.whose not in ("app", "user"):
+            raise ValueError("a limit is calls ≥ 1 in seconds ≥ 1, whose app or user")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Provider:
     """A value that tells the corridor what differs. `kind` is what the person wears or steps on."""
@@ -242,6 +255,8 @@ class Provider:
     base_url: str
     auth: OAuth2 | FileUpload
     resources: tuple[Resource, ...]
+    limits: tuple[Limit, ...] = ()
+    """As documented; an operator whose plan differs says so in the app's credentials."""
     account: Account = Account("")
     webhook: Webhook | None = None
     subscriptions: Subscriptions | None = None

@@ -46,12 +46,15 @@ def vendors(now: datetime | None = None) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def backend(aws: str, sandbox: httpx.Client | None = None) -> Iterator[System]:
-    """Without a sandbox for what never gets as far as a vendor."""
+def backend(
+    aws: str, sandbox: httpx.Client | None = None, limits: dict[str, list[dict[str, object]]] | None = None
+) -> Iterator[System]:
+    """Without a sandbox for what never gets as far as a vendor. `limits` as an operator gives them, by provider."""
     httpx.post(f"{aws}/moto-api/reset")
     known = sandbox.get("/control/apps").json() if sandbox else {}
+    # No budget unless a test brings one: it would be waited for.
     apps = {p.id: {"client_id": "id", "client_secret": "s"} for p in providers()} | {
-        name: {**app, "hint_delay_s": 0} for name, app in known.items()
+        name: {**app, "hint_delay_s": 0, "limits": (limits or {}).get(name, [])} for name, app in known.items()
     }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**ENV, "AWS_ENDPOINT_URL": aws}.items():

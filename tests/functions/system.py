@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 import boto3
 import httpx
 
-from shared import aws, fetching, secret, settings, signed, sync, vault, vendor
+from shared import aws, budget, fetching, secret, settings, signed, sync, vault, vendor
 
 ROUTES = [
     ("POST", r"/v1/connect/(?P<provider>[^/]+)", "connect", True),
@@ -33,8 +33,9 @@ ROUTES = [
     ("GET", r"/v1/.*", "api", True),
 ]
 CONTEXT = SimpleNamespace(
-    aws_request_id="r", function_name="f", memory_limit_in_mb=512, invoked_function_arn="arn:aws:lambda:::f"
-)
+    aws_request_id="r", function_name="f", memory_limit_in_mb=512, invoked_function_arn="arn:aws:lambda:::f",
+    get_remaining_time_in_millis=lambda: 60_000,
+)  # fmt: skip
 
 
 def invoke(name: str, event: dict[str, Any]) -> Any:
@@ -241,6 +242,7 @@ def forget() -> None:
     for kept in (aws._session, aws.dynamodb, aws.s3, aws.kms, vendor.client, fetching.pool, sync.openers):
         kept.cache_clear()
     settings.settings.cache_clear()
+    budget.turns.cache_clear()
     signed._connection.cache_clear()
     secret._read = None
     vault._kept.clear()

@@ -252,10 +252,39 @@ def test_410_drops_the_subscription(client, connect, listening):
 
 def test_the_documented_limit_holds_only_when_asked(client, connect):
     ada = connect("withings")
-    statuses = [ada.post("/v2/user", action="getdevice").json()["status"] for _ in range(125)]
-    assert set(statuses) == {0}
-    client.post("/control/limits", json={"provider": "withings", "on": True})
-    assert ada.post("/v2/user", action="getdevice").json()["status"] == 601
+    assert {ada.post("/v2/user", action="getdevice").json()["status"] for _ in range(125)} == {0}
+    told = client.post("/control/limits", json={"provider": "withings", "on": True}).json()
+    assert told["limits"] == [{"calls": 120, "seconds": 60, "whose": "app"}]
+    statuses = [ada.post("/v2/user", action="getdevice").json()["status"] for _ in range(122)]
+    assert (set(statuses[:120]), statuses[120:]) == ({0}, [601, 601])
+    [seen] = client.get("/control/log").json()["limits"]["withings"]
+    assert (seen["most"], seen["above"]) == (122, 2)
+
+
+def test_a_small_limit_for_a_test_rolls_and_says_when_to_come_again(client, connect, monkeypatch):
+    now = time.time_ns()
+    passed = [0.0]
+    monkeypatch.setattr(time, "time_ns", lambda: now + round(passed[0] * 1e9))
+    ada, ben = connect("oura"), connect("oura", "ben")
+    small = [{"calls": 2, "seconds": 10}, {"calls": 1, "seconds": 4, "whose": "user"}]
+    client.post("/control/limits", json={"provider": "oura", "on": True, "limits": small})
+
+    def asked(who, at: float) -> tuple[int, str | None]:
+        passed[0] = at
+        reply = who.get("/v2/usercollection/sleep")
+        return reply.status_code, reply.headers.get("retry-after")
+
+    assert asked(ada, 0) == (200, None)
+    assert asked(ada, 1) == (429, "4")  # her own, though refused calls count too
+    assert asked(ben, 9) == (429, "2")  # everybody's
+    assert asked(ben, 14) == (200, None)
+
+
+def test_dexcom_does_not_say_when_to_come_again(client, connect):
+    ada = connect("dexcom")
+    fault(client, "rate_limit", "dexcom", retry_after=7)
+    reply = ada.get("/v3/users/self/devices")
+    assert (reply.status_code, reply.headers.get("retry-after")) == (429, None)
 
 
 @pytest.mark.parametrize(

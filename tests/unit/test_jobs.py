@@ -34,6 +34,8 @@ all_jobs = st.builds(
     deleted=st.booleans(),
     goodbye=st.booleans(),
     attempt=st.integers(0, 999),
+    not_before=st.integers(0, 2**53),
+    waited=st.integers(0, 2**53),
     **dict.fromkeys(("provider", "connection", "account", "user", "document", "payload", "tracked", "part"), words),
     **dict.fromkeys(("resources", "services"), many),
     segment=words,
@@ -56,6 +58,7 @@ FULL = Job(
     id="j", task="subscribe", reason="sync", as_of=1, provider="p", connection="c", account="a", user="u",
     resources=("r",), window=("2026-11-20", "2026-11-21"), document="d", deleted=True, goodbye=True, payload="x",
     tracked="t", part="w", services=("s",), segment="1#0", attempt=2,
+    not_before=3, waited=4,
 )  # fmt: skip
 
 
@@ -87,7 +90,8 @@ def test_looking_for_a_hint_never_fails(body: str) -> None:
 @given(all_jobs, words, st.integers(0, 2**53), st.integers(0, 9))
 def test_copies_of_a_hint_are_one(job: Job, id_: str, as_of: int, attempt: int) -> None:
     said = replace(job, reason="webhook", payload="")
-    assert hint(write(said)) == hint(write(replace(said, id=id_, as_of=as_of, attempt=attempt))) != ""
+    copy = replace(said, id=id_, as_of=as_of, attempt=attempt, not_before=as_of, waited=attempt)
+    assert hint(write(said)) == hint(write(copy)) != ""
 
 
 @pytest.mark.parametrize(
@@ -143,15 +147,32 @@ def test_waiting_hops_by_a_quarter_of_an_hour_at_most(aws: Aws, after: float, de
     jobs.defer("queue", waits, after)
     [entry] = json.loads(aws.bodies[0])["Entries"]
     assert entry["DelaySeconds"] == delay
-    assert read(entry["MessageBody"]) == replace(waits, attempt=5)
+    copy = read(entry["MessageBody"])
+    assert replace(copy, not_before=0) == replace(waits, attempt=5)
+    assert jobs.too_early(copy) is (after > 900)
+    if jobs.too_early(copy):
+        jobs.hop("queue", copy)
+        [again] = json.loads(aws.bodies[1])["Entries"]
+        assert (again["DelaySeconds"], read(again["MessageBody"])) == (900, copy)
 
 
-def test_after_a_day_of_waiting_somebody_must_look(aws: Aws) -> None:
+def test_after_a_day_of_a_vendors_refusals_somebody_must_look(aws: Aws) -> None:
     now = jobs.now_ms()
     jobs.defer("queue", replace(POLL, as_of=now - DAY + 60_000), 60)
     with pytest.raises(ProviderChangedError):
         jobs.defer("queue", replace(POLL, as_of=now - DAY - 60_000), 60)
     assert len(aws.bodies) == 1
+
+
+def test_waiting_for_our_own_turn_may_last_and_is_held_against_nobody(aws: Aws) -> None:
+    job = replace(POLL, as_of=jobs.now_ms() - 3 * DAY, waited=3 * DAY - 600_000)
+    jobs.defer("queue", job, 400, ours=True)
+    [entry] = json.loads(aws.bodies[0])["Entries"]
+    copy = read(entry["MessageBody"])
+    assert copy.waited == job.waited + 400_000
+    jobs.defer("queue", copy, 60)  # and only then did the vendor refuse it
+    with pytest.raises(ProviderChangedError):
+        jobs.defer("queue", replace(copy, waited=DAY), 60)
 
 
 def test_ids_are_unlike_and_sort_by_their_second(monkeypatch: pytest.MonkeyPatch) -> None:

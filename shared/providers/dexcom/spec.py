@@ -8,6 +8,7 @@ from shared.providers import (
     ByInstant,
     Cadence,
     HmacSignature,
+    Limit,
     Map,
     OAuth2,
     Provider,
@@ -43,6 +44,7 @@ PROVIDER = Provider(
         scopes=("offline_access",),
         pkce=False,
     ),
+    limits=(Limit(60_000, seconds=3600),),
     # Every data reply carries the id; this one is small. It differs per client_id.
     account=Account("userId", Request(url=SELF + "dataRange")),
     webhook=Webhook(

@@ -6,6 +6,7 @@ from shared.providers import (
     ByInstant,
     Cadence,
     HmacSignature,
+    Limit,
     Map,
     OAuth2,
     Provider,
@@ -34,8 +35,7 @@ def collection(name: str, scope: str, cadence: Cadence, map: Map, *totals: str, 
 
 PROVIDER = Provider(
     id="oura", name="Oura", kind="ring",
-    docs="https://cloud.ouraring.com/v2/docs",
-    base_url="https://api.ouraring.com",
+    docs="https://cloud.ouraring.com/v2/docs", base_url="https://api.ouraring.com", limits=(Limit(5_000, seconds=300),),
     auth=OAuth2(
         authorize_url="https://cloud.ouraring.com/oauth/authorize",
         token_url="https://api.ouraring.com/oauth/token",

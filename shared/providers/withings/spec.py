@@ -1,6 +1,6 @@
 """Withings, Public Health Data API: https://developer.withings.com/api-reference"""
 
-from shared.providers import Account, OAuth2, Provider, Resource, SecretPath, Webhook
+from shared.providers import Account, Limit, OAuth2, Provider, Resource, SecretPath, Webhook
 from shared.providers.withings import mapping, protocol
 from shared.providers.withings.protocol import by_date, by_instant, next_24_hours, next_offset
 
@@ -20,6 +20,7 @@ PROVIDER: Provider = Provider(
         read_token=protocol.read_token,
         revoke=protocol.revoke,
     ),
+    limits=(Limit(120, seconds=60),),
     account=Account("userid"),
     check=protocol.check, zone=mapping.zone,
     webhook=Webhook(
