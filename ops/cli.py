@@ -15,9 +15,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NoReturn
 
 import httpx
+from botocore.exceptions import BotoCoreError, ClientError
 
-from ops import local, offline
+from ops import dlq, doctor, ledger, local, offline, replay
 from ops.client import Api, ApiError, token
+from ops.deployment import Deployment, DeploymentError, operator_command
 from ops.explain import explain
 from ops.local import Local, LocalError, local_system
 from ops.processes import ProcessError
@@ -27,6 +29,7 @@ from ops.table import days_table
 from shared.errors import BadRequestError, TributaryError
 from shared.providers import FileUpload, Provider, Resource
 from shared.providers.registry import provider, providers
+from shared.signed import AwsError
 
 WRONG_USE, FAILED = 2, 1
 READER = "you"
@@ -40,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
     except BadRequestError as error:
         return complain(str(error), WRONG_USE)
-    except (TributaryError, LocalError, ProcessError, ApiError, StepFailed, httpx.TransportError) as error:
+    except (TributaryError, AwsError, BotoCoreError, ClientError, httpx.TransportError) as error:
+        return complain(str(error), FAILED)
+    except (DeploymentError, LocalError, ProcessError, ApiError, StepFailed) as error:
         return complain(str(error), FAILED)
     except BrokenPipeError:  # `| head` has seen enough; flushing at exit would complain once more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -68,7 +73,9 @@ def parser() -> argparse.ArgumentParser:
     each.add_argument("name", nargs="?", default="local", help="several can run at once, by name")
     each = command("down", down, "Stop what `up` started, and remove all of it.")
     each.add_argument("name", nargs="?", default="", help="only this one")
-    command("poll", poll_now, "Look at every connection of the running local system now.")
+    operator_command(commands, "poll", poll_now, "Look at every connection now, whatever the timetable says.")
+    for part in (doctor, dlq, replay, ledger):
+        part.add(commands)
     each = command("try", try_file, "Upload a file of your own to the running local system, and show its days.")
     each.add_argument("file")
     each.add_argument("--zone", default="", help="IANA zone of times that name no offset")
@@ -220,8 +227,8 @@ def down(options: argparse.Namespace) -> int:
     return 0
 
 
-def poll_now(options: argparse.Namespace) -> int:
-    print(f"{poll(local.running())} connections are being polled")
+def poll_now(at: Deployment, options: argparse.Namespace) -> int:
+    print(f"{poll(at)} connections are being polled")
     return 0
 
 

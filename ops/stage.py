@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import httpx
 
 from ops.client import Api, ApiError, ask, token
+from ops.deployment import Deployment, of_local
 from ops.local import Local
 from shared.connections import RING_MINUTES, SHARDS
 
@@ -127,7 +128,7 @@ class Stage:
 
     def poll(self) -> int:
         """An operator's "look now" at every connection; how many polls it queued."""
-        return poll(self.system)
+        return poll(of_local(self.system))
 
     # --- looking
 
@@ -227,10 +228,11 @@ def delivered(webhooks: Iterable[Mapping[str, Any]]) -> int:
     return len(statuses)
 
 
-def poll(system: Local) -> int:
+def poll(at: Deployment) -> int:
+    """Has every connection of the deployment looked at; how many polls were queued."""
     segments = [f"{minute}#{shard}" for minute in range(RING_MINUTES) for shard in range(SHARDS)]
-    reply = system.client("lambda").invoke(
-        FunctionName=system.output("PollFunction"), Payload=json.dumps({"segments": segments})
+    reply = at.client("lambda").invoke(
+        FunctionName=at.output("PollFunction"), Payload=json.dumps({"segments": segments})
     )
     answer = json.loads(reply["Payload"].read())
     if "FunctionError" in reply:

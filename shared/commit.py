@@ -1,6 +1,7 @@
 """The write protocol: what a job learned about a section becomes the section, its day's slot, and an announcement.
 
-1. read the section; skip where its whole knowledge is newer, or as old and another job's
+1. read the section; skip where its whole knowledge is newer, or as old and another job's (unless it is the very reply
+   that the section was made of, mapped again: see shared/replay.py)
 2. where the content differs, put it if the revision is still the one seen, else read again
 3. where it changed, or is unchanged but *by me* (I died here before): fill the day's slot, announce
 The caller acknowledges its message after that, and moves its cursor before. tests/unit/test_commit.py tries every
@@ -60,7 +61,8 @@ class Announcement:
 def proposal(section: Section, change: Change, by: str) -> Section | None:
     """The section as it would be after the change; None where there is nothing to say about it."""
     news = change.news
-    if news.whole and (section.as_of > news.as_of or (section.as_of == news.as_of and section.by != by)):
+    ours = section.by == by or (change.raw and change.raw == section.raw)
+    if news.whole and (section.as_of > news.as_of or (section.as_of == news.as_of and not ours)):
         return None
     if not section.rev and not news.documents:
         return None  # an empty answer about a day never seen

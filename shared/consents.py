@@ -22,6 +22,7 @@ from shared.settings import settings
 
 Action = Literal["granted", "withdrawn"]
 SAID = ("number", "at", "action", "provider", "scopes", "text", "cause", "before")
+STORED = {"pk", "sk", "hash", *SAID}
 HEAD = "N#head"
 EMPTY: dict[str, Any] = {"count": 0, "hash": b""}
 
@@ -47,36 +48,54 @@ def record(
 
 
 def chained(key: bytes, user: str, entry: dict[str, Any]) -> bytes:
-    said = json.dumps([user, *(entry[name] for name in SAID)], separators=(",", ":"), ensure_ascii=True)
+    said = json.dumps(
+        [user, *(entry.get(name) for name in SAID)], separators=(",", ":"), ensure_ascii=True, default=str
+    )
     return hmac.digest(key, said.encode(), hashlib.sha256)
 
 
 def entries(user: str) -> list[dict[str, Any]]:
-    found = [item for item in control.under(f"U#{user}", "N#") if item["sk"] != HEAD]
-    return sorted(found, key=lambda entry: int(entry["number"]))
+    """In the order of their keys, whatever they say their number is."""
+    return [item for item in control.under(f"U#{user}", "N#") if item["sk"] != HEAD]
 
 
 def head(user: str) -> dict[str, Any] | None:
     """How many entries a person's ledger has, and the hash of the last."""
     found = control.get(f"U#{user}", HEAD)
-    return {"count": found["count"], "hash": found["hash"]} if found else None
+    return {"count": found.get("count"), "hash": hashed(found)} if found else None
 
 
 def faults(key: bytes, user: str) -> list[str]:
     """What is wrong with a person's ledger; nothing, if nobody tampered with it."""
-    found, before = [], b""
-    ledger = entries(user)
-    for number, entry in enumerate(ledger, 1):
-        if entry["number"] != number:
-            found.append(f"entry {number} is missing")
-        if entry["before"] != before.hex():
-            found.append(f"entry {entry['number']} does not follow the one before it")
-        if not hmac.compare_digest(entry["hash"], chained(key, user, entry)):
-            found.append(f"entry {entry['number']} was changed")
-        before = entry["hash"]
-    if (head(user) or EMPTY) != {"count": len(ledger), "hash": before}:
+    found, last, before = [], 0, b""
+    for entry in entries(user):
+        number = numbered(entry)
+        if number is None:
+            found.append("something lies among the entries that is none")
+            continue
+        if number != last + 1:
+            found.append(
+                f"entry {last + 1} is missing" + (f", and all up to {number - 1}" if number > last + 2 else "")
+            )
+        if entry.get("before") != before.hex():
+            found.append(f"entry {number} does not follow the one before it")
+        if entry.keys() != STORED or entry.get("number") != number or entry.get("hash") != chained(key, user, entry):
+            found.append(f"entry {number} was changed")
+        last, before = number, hashed(entry)
+    if (head(user) or EMPTY) != {"count": last, "hash": before}:
         found.append("the ledger's end does not match its head")
     return found
+
+
+def numbered(entry: dict[str, Any]) -> int | None:
+    """By its key, which is its place in the ledger."""
+    digits = str(entry["sk"]).removeprefix("N#")
+    return int(digits) if digits.isascii() and digits.isdigit() else None
+
+
+def hashed(entry: dict[str, Any]) -> bytes:
+    found = entry.get("hash")
+    return found if isinstance(found, bytes) else b""
 
 
 def _append(user: str, seen: int, entry: dict[str, Any]) -> bool:

@@ -1,4 +1,7 @@
-"""Dead letters of people who are gone."""
+"""Why a message failed, which SQS does not carry; and the dead letters of people who are gone.
+
+pk M#<message>   sk M   error, said, at: of the last failure, for as long as the message may lie among the dead letters
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,35 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from shared import connections
+from botocore.exceptions import BotoCoreError, ClientError
+
+from shared import connections, control
+from shared.jobs import now_ms
+from shared.log import logger
+from shared.model import DAY
 from shared.settings import settings
 from shared.signed import call
 
 HIDDEN_S = 60
+NOTED_DAYS = 15
+"""A dead letter lives for 14, counted from the day on which it was first sent."""
+
+
+def note(message: str, error: str, said: str) -> None:
+    """At every failure: a worker that is killed at the last one leaves the reason of the one before. Nothing is made
+    worse where the note cannot be written."""
+    expires = (now_ms() + NOTED_DAYS * DAY) // 1000
+    noted = {"error": error, "said": said, "at": now_ms(), "expires": expires}
+    try:
+        control.put({"pk": f"M#{message}", "sk": "M", **noted})
+    except (BotoCoreError, ClientError) as failed:
+        logger().warning("not noted", extra={"message_id": message, "error": type(failed).__name__})
+
+
+def cause(message: str) -> str:
+    """The kind of the last error and our own words about it; empty where no worker lived to say."""
+    noted = control.get(f"M#{message}", "M", consistent=False)
+    return ": ".join(filter(None, (noted["error"], noted["said"]))) if noted else ""
 
 
 def drop(user: str) -> int:
@@ -28,7 +55,7 @@ def _drop(queue: str, wanted: Callable[[dict[str, Any]], bool]) -> int:
     dropped = 0
     while messages := _receive(queue):
         for message in messages:
-            if wanted(_read(message["Body"])):
+            if wanted(read(message["Body"])):
                 request = {"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]}
                 call("sqs", "AmazonSQS.DeleteMessage", request)
                 dropped += 1
@@ -41,7 +68,7 @@ def _receive(queue: str) -> list[dict[str, Any]]:
     return found
 
 
-def _read(body: str) -> dict[str, Any]:
+def read(body: str) -> dict[str, Any]:
     try:
         told = json.loads(body)
     except ValueError:

@@ -14,7 +14,7 @@ from shared.apps import App, Apps
 from shared.budget import Budget
 from shared.commit import Change, differs
 from shared.errors import ProviderChangedError, ReconnectError, RetryLaterError, TributaryError
-from shared.filing import file
+from shared.filing import Filed, file
 from shared.jobs import now_ms
 from shared.knowledge import News
 from shared.payloads import disclose
@@ -88,11 +88,17 @@ def pages(visit: Visit, question: Question, app: App, token: str) -> list[vendor
 
 def compare(visit: Visit, question: Question) -> None:
     """Maps the answer and looks whether it says anything new."""
-    question.filed = file(visit.answer(question))
-    if question.window is None:
-        question.filed.changes.extend(departed(visit, question, question.filed.deletions))
+    question.filed = mapped(visit, question)
     stored = sections.read(change.key for change in question.filed.changes)
     question.changed = any(differs(stored[c.key], c, visit.job.id) for c in question.filed.changes)
+
+
+def mapped(visit: Visit, question: Question) -> Filed:
+    """What the replies become. Raises ProviderChangedError."""
+    filed = file(visit.answer(question))
+    if question.window is None:
+        filed.changes.extend(departed(visit, question, filed.deletions))
+    return filed
 
 
 def departed(visit: Visit, question: Question, ids: list[str]) -> Iterator[Change]:

@@ -20,7 +20,7 @@ BATCH = 10
 LONGEST_DELAY_S = 900
 DEFERRED_AT_MOST = DAY
 
-Task = Literal["sync", "subscribe", "aggregate", "everyone", "disconnect", "erase"]
+Task = Literal["sync", "subscribe", "aggregate", "everyone", "disconnect", "erase", "replay"]
 Reason = Literal["webhook", "poll", "backfill", "sync", "upload"]
 
 

@@ -7,7 +7,7 @@ pk U#<user>   sk J#<id>   so that a person's jobs are found when the person is e
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shared import control
@@ -45,7 +45,7 @@ def finish(id_: str, window: str, failed: bool = False) -> None:
     )
 
 
-def tell(id_: str, what: str, outcome: str | int) -> None:
+def tell(id_: str, what: str, outcome: str | int | Mapping[str, int]) -> None:
     """Notes one thing that came of the job. What was said first stays: a repetition finds it done already."""
     expression = "SET told.#what = if_not_exists(told.#what, :outcome)"
     control.update(f"J#{id_}", "J", expression, {"outcome": outcome}, "attribute_exists(pk)", {"#what": what})

@@ -67,7 +67,9 @@ class Job(BaseModel):
     windows: int
     done: int
     failed: list[str]
-    told: dict[str, str | int] = Field(description="What came of it: vendors' answers, what was deleted")
+    told: dict[str, str | int | dict[str, int]] = Field(
+        description="What came of it: vendors' answers, what was deleted, what a replay found in each window"
+    )
 
 
 class UploadError(BaseModel):

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
-from shared import connections, jobs, zones
+from shared import connections, dead_letters, jobs, zones
 from shared.deferral import put_off, spread
 from shared.erasure import erase
 from shared.errands import aggregate, everyone, fan_out, forget, goodbye
@@ -31,7 +31,8 @@ from shared.leaving import disconnect
 from shared.log import logger
 from shared.progress import finish
 from shared.providers.registry import provider
-from shared.raw import RawObject
+from shared.raw import Answered, RawObject
+from shared.replay import replay
 from shared.secret import apps
 from shared.settings import settings
 from shared.subscriptions import ensure
@@ -45,6 +46,7 @@ ERRANDS: dict[str, Callable[[Job], None]] = {
     "subscribe": ensure,
     "disconnect": disconnect,
     "erase": erase,
+    "replay": replay,
 }
 
 
@@ -85,7 +87,8 @@ class Batch:
         for visit in filter(None, (future.result().visit for future in opened.values())):
             for question in visit.questions:
                 if question.changed or isinstance(question.error, ProviderChangedError):
-                    question.raw = kept.add(visit.connection.owner, question.pages)
+                    answered = Answered(question.pages, question.as_of, question.window)
+                    question.raw = kept.add(visit.connection.owner, answered)
         kept.keep()
 
     def finish(self, message_id: str) -> None:
@@ -98,7 +101,8 @@ class Batch:
         except Exception as error:
             # The type and our own words: another library's message may quote what it choked on.
             said = str(error) if isinstance(error, TributaryError) else ""
-            logger().error("failed", extra={"message": message_id, "error": type(error).__name__, "said": said})
+            logger().error("failed", extra={"message_id": message_id, "error": type(error).__name__, "said": said})
+            dead_letters.note(message_id, type(error).__name__, said)
             raise
 
 
