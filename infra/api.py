@@ -40,6 +40,7 @@ ROUTES = (
     Route("PUT", "/v1/profile", "profile"),
     Route("GET", "/v1/consents", "api"),
     Route("GET", "/v1/connections", "api"),
+    Route("GET", "/v1/events", "events"),
     Route("GET", "/v1/days", "api"),
     Route("GET", "/v1/metrics", "api"),
     Route("GET", "/v1/metrics/{metric}", "api"),

@@ -8,11 +8,12 @@ from infra.settings import LOG_RETENTION, Settings
 
 
 class LogGroup(logs.LogGroup):
-    def __init__(self, scope: Construct, id: str, key: kms.IKey, settings: Settings) -> None:
+    def __init__(self, scope: Construct, id: str, key: kms.IKey, settings: Settings, days: int = 0) -> None:
+        """`days` where the retention is not the operator's choice."""
         super().__init__(
             scope,
             id,
             encryption_key=key,
-            retention=LOG_RETENTION[settings.log_retention_days],
+            retention=LOG_RETENTION[days or settings.log_retention_days],
             removal_policy=settings.removal_policy,
         )

@@ -8,6 +8,7 @@ from constructs import Construct
 
 from infra.alarm import alarm
 from infra.grant import Grant
+from shared.jobs import RECEIVES
 
 
 class Queue(sqs.Queue):
@@ -29,10 +30,14 @@ class Queue(sqs.Queue):
             enforce_ssl=True,
             retention_period=Duration.days(4),
             visibility_timeout=Duration.seconds(visibility_s),
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead, max_receive_count=5),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead, max_receive_count=RECEIVES),
         )
         alarm(
-            self, "DeadLetters", self.dead_letters(), 1, f"Messages of {id} failed five times: see docs/operations.md"
+            self,
+            "DeadLetters",
+            self.dead_letters(),
+            1,
+            f"Messages of {id} failed {RECEIVES} times: see docs/operations.md",
         )
 
     def dead_letters(self) -> cloudwatch.Metric:

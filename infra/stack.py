@@ -27,7 +27,7 @@ CLOCKS_S = 5
 
 class Tributary(Stack):
     """
-    connect  callback  disconnect  erase     webhook  upload  sync  poll   api  profile
+    connect  callback  disconnect  erase     webhook  upload  sync  poll   api  profile  events
        └────────┴───────────┴───────┴──┐         └───────┴──────┴─────┘      └─┬─┘
                          connections, tokens             one small job         │ reads
                                                  │                    │
@@ -71,7 +71,7 @@ class Tributary(Stack):
         work = (
             *(*own, control(*READ, *WRITE), store.read_ring, data(*READ, *WRITE), *either, changes.send),
             *(raw("raw", "GetObject", "PutObject"), raw("inbox", "GetObject", "PutObject", "DeleteObject")),
-            store.list_raw,
+            *(store.list_raw, store.events_may("CreateLogStream", "PutLogEvents", "DeleteLogStream")),
         )
         plan: dict[str, tuple[int, int, tuple[Grant, ...]]] = {
             "connect": (256, 10, (*own, control(*EDIT), data("GetItem", "UpdateItem"))),
@@ -80,6 +80,7 @@ class Tributary(Stack):
             "upload": (512, DOOR_S, (*own, control(*EDIT), data(*MERGE), drop, fresh.send)),
             "sync": (256, 10, (*own, control(*MERGE), data("GetItem"), *either)),
             "api": (512, 15, (store.key_may("Decrypt"), control(*READ), data(*READ))),
+            "events": (256, 10, (store.key_may("Decrypt"), store.events_may("GetLogEvents"))),
             "poll": (256, 60, (*own, control(*MERGE), store.read_ring, fresh.send)),
             "profile": (256, 10, (own[0], control(*READ, "UpdateItem"), data("GetItem", "UpdateItem"))),
             "disconnect": (256, 10, (own[0], control(*MERGE), fresh.send)),
@@ -115,6 +116,7 @@ class Tributary(Stack):
             "FRESH_QUEUE": self.fresh.queue_url,
             "BULK_QUEUE": self.bulk.queue_url,
             "CHANGES_QUEUE": self.changes.queue_url,
+            "EVENTS_LOG": self.store.events.log_group_name,
             "PUBLIC_URL": self.api.public_url,
             "RETURN_ORIGINS": ",".join(self.settings.origins),
             "DEAD_LETTER_QUEUES": f"{self.fresh.dead.queue_url},{self.bulk.dead.queue_url}",
@@ -152,6 +154,8 @@ class Tributary(Stack):
             "RawBucket": self.store.raw.bucket_name,
             "VaultKey": self.store.key.key_arn,
             "AppSecret": self.store.secret.secret_arn,
+            "EventsLog": self.store.events.log_group_name,
+            "WebhookLog": self.functions["webhook"].log_group.log_group_name,
             "PollFunction": self.functions["poll"].function_name,
             "WorkerFunction": self.functions["worker"].function_name,
         }

@@ -1,4 +1,4 @@
-"""Where things rest: two tables, the raw replies, the providers' app credentials, all under one key."""
+"""Where things rest: two tables, the raw replies, events, the providers' app credentials, all under one key."""
 
 from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -9,6 +9,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra.grant import Grant
+from infra.logs import LogGroup
 from infra.settings import Settings
 
 STRING = dynamodb.AttributeType.STRING
@@ -28,6 +29,8 @@ class Storage(Construct):
         self.raw_access = self._raw_access()
         self.raw = self._raw()
         self.secret = self._secret()
+        # What the API promises to keep, so not `log_retention_days`.
+        self.events = LogGroup(self, "Events", self.key, settings, days=30)
 
     def data_may(self, *actions: str) -> Grant:
         return Grant("dynamodb", actions, self.data.table_arn)
@@ -40,6 +43,9 @@ class Storage(Construct):
 
     def key_may(self, *actions: str) -> Grant:
         return Grant("kms", actions, self.key.key_arn)
+
+    def events_may(self, *actions: str) -> Grant:
+        return Grant("logs", actions, self.events.log_group_arn)
 
     @property
     def read_ring(self) -> Grant:

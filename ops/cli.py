@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops import dlq, doctor, ledger, local, offline, replay
+from ops import connections, dlq, doctor, events, ledger, local, offline, replay, runs
 from ops.client import Api, ApiError, token
 from ops.deployment import Deployment, DeploymentError, operator_command
 from ops.explain import explain
@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     each = command("down", down, "Stop what `up` started, and remove all of it.")
     each.add_argument("name", nargs="?", default="", help="only this one")
     operator_command(commands, "poll", poll_now, "Look at every connection now, whatever the timetable says.")
-    for part in (doctor, dlq, replay, ledger):
+    for part in (doctor, connections, events, runs, dlq, replay, ledger):
         part.add(commands)
     each = command("try", try_file, "Upload a file of your own to the running local system, and show its days.")
     each.add_argument("file")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,7 +11,7 @@ from typing import Any
 
 from ops.deployment import Deployment, operator_command
 from ops.letters import Letter, Wanted, drop, letters, move, move_all, queues
-from ops.table import age, aligned
+from ops.table import age, aligned, shortened
 from shared.errors import BadRequestError
 
 UNITS = {"m": 60, "h": 3600, "d": 86_400}
@@ -25,11 +24,6 @@ NAMES = ("user", "account", "document")
 
 
 # ---------------------------------------------------------------- telling
-
-
-def shortened(name: str) -> str:
-    """Enough to see that two are the same, and not who."""
-    return "#" + hashlib.sha256(name.encode()).hexdigest()[:8]
 
 
 def grouped(found: Iterable[Letter]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ops.deployment import Deployment, operator_command
-from ops.dlq import shortened
+from ops.table import shortened
 from shared import connections, consents
 from shared.jobs import now_ms
 from shared.model import DAY

@@ -205,7 +205,7 @@ def drop(at: Deployment, wanted: Wanted) -> int:
     with closing(letters(at, wanted)) as found:
         for each in found:
             if "tracked" in each.told:
-                progress.finish(str(each.told["tracked"]), str(each.told.get("part", "")), failed=True)
+                progress.finish(str(each.told["tracked"]), str(each.told.get("part", "")), cause="dropped")
             delete(at, each)
             dropped += 1
     return dropped

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 TITLE, VERSION = "Tributary", "1"
-FUNCTIONS = ("connect", "profile", "disconnect", "erase", "sync", "upload", "api")
+FUNCTIONS = ("connect", "profile", "disconnect", "erase", "sync", "upload", "events", "api")
 BEARER = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
 OPEN = ("/v1/connect/{provider}", "get")
 FILE = {"required": True, "content": {"text/csv": {}, "application/json": {}}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -74,6 +75,11 @@ def age(instant: datetime | None, now: datetime) -> str:
         if seconds >= size:
             return f"{seconds // size} {unit} ago"
     return "now"
+
+
+def shortened(name: str) -> str:
+    """Enough to see that two are the same, and not who."""
+    return "#" + hashlib.sha256(name.encode()).hexdigest()[:8]
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -151,6 +151,8 @@ class Cloud:
                 return self.too_many(fault.retry_after)
             if fault and fault.kind == "server_error":
                 return self.unavailable()
+            if fault and fault.kind == "nonsense":  # a login page, a changed format: nothing anybody documented
+                return HTMLResponse("<!doctype html><title>Hello</title>")
             return await answered(answer, call)
 
         return Route(path, endpoint, methods=list(methods) or ["GET"])

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-REQUEST_FAULTS = ("rate_limit", "server_error", "slow", "expire_tokens")
+REQUEST_FAULTS = ("rate_limit", "server_error", "nonsense", "slow", "expire_tokens")
 WEBHOOK_FAULTS = ("drop_webhooks", "duplicate_webhooks", "reorder_webhooks")
 KINDS = (*REQUEST_FAULTS, *WEBHOOK_FAULTS)
 

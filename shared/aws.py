@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -38,6 +38,13 @@ def dynamodb() -> DynamoDBClient:
 def s3() -> S3Client:
     with _making:
         return _session().client("s3", config=CONFIG)
+
+
+@cache
+def logs() -> Any:
+    """Asked only for what may be lost or asked again: so with less patience than the others."""
+    with _making:
+        return _session().client("logs", config=CONFIG.merge(Config(retries={"mode": "standard", "max_attempts": 2})))
 
 
 @cache

@@ -56,15 +56,21 @@ def take(pk: str, sk: str) -> Item | None:
 
 
 def update(
-    pk: str, sk: str, expression: str, given: Mapping[str, Any], condition: str, names: Mapping[str, str] | None = None
+    pk: str,
+    sk: str,
+    expression: str,
+    given: Mapping[str, Any],
+    condition: str | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> bool:
     """False where the condition did not hold. `given` are the plain values of the `:names` in the expressions."""
-    more = {"ExpressionAttributeNames": dict(names)} if names else {}
+    more: Item = {"ExpressionAttributeNames": dict(names)} if names else {}
+    if condition:
+        more["ConditionExpression"] = condition
     return _held(
         dynamodb().update_item,
         Key=key(pk, sk),
         UpdateExpression=expression,
-        ConditionExpression=condition,
         ExpressionAttributeValues=values({f":{name}": value for name, value in given.items()}),
         **more,
     )

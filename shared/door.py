@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 from shared import jobs
 from shared.apps import App, Apps
@@ -17,8 +18,8 @@ from shared.webhooks import Call, accept, hook_of
 LARGEST = 1_000_000
 
 
-def take(provider: Provider, apps: Apps, call: Call) -> dict[str, int]:
-    """Queues what the webhook says and counts it; raises BadRequestError where it must be refused."""
+def take(provider: Provider, apps: Apps, call: Call) -> dict[str, Any]:
+    """Queues what the webhook says, counts it and names it; raises BadRequestError where it must be refused."""
     if len(call.body) > LARGEST:
         raise TooLargeError(f"a webhook of over {LARGEST} bytes", "body")
     app = apps.app(provider.id)
@@ -28,7 +29,8 @@ def take(provider: Provider, apps: Apps, call: Call) -> dict[str, int]:
     hints = [j for event, j in found if j and not urgent(event)]
     jobs.send(settings().fresh_queue, [j for event, j in found if j and urgent(event)])
     jobs.send(settings().fresh_queue, hints, delay(provider, app))
-    return {"events": len(read), "skipped": sum(isinstance(event, Skipped) for event in events)}
+    counts = {"events": len(read), "skipped": sum(isinstance(event, Skipped) for event in events)}
+    return {**counts, "ids": [j.id for _, j in found if j]}
 
 
 def urgent(event: Event) -> bool:
@@ -55,6 +57,7 @@ def job(provider: Provider, connection: str | None, event: Event, now: int) -> J
         id=new_id(),
         reason="webhook",
         as_of=now if event.as_of is None else event.as_of,
+        received=0 if event.as_of is None else now,
         provider=provider.id,
         connection=connection or "",
         account="" if connection else event.account or "",

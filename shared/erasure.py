@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from shared import connections, consents, control, dead_letters, jobs, progress, sections
+from shared import connections, consents, control, dead_letters, events, jobs, progress, sections
 from shared.errors import RetryLaterError
 from shared.jobs import Job, now_ms
 from shared.leaving import part
@@ -25,6 +25,7 @@ def erase(job: Job) -> None:
         proof(job.user)
     swept = sweep(job.user)
     swept["dead letters"] = dead_letters.drop(job.user)
+    swept["event streams"] = events.forget(job.user)
     for what, count in swept.items():
         progress.tell(job.tracked, f"{job.part}: {what}", count)
     logger().info("swept", extra={"job": job.id, "part": job.part, **swept})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shared import connections, consents, control, jobs, sections, tokens
+from shared import connections, consents, control, jobs, runs, sections, tokens
 from shared.commit import Change, commit, publish
+from shared.connections import Connection
 from shared.errors import ReconnectError
 from shared.jobs import Job
 from shared.knowledge import News
@@ -17,19 +18,17 @@ from shared.settings import settings
 from shared.writing import announce
 
 
-def fan_out(job: Job, queue: str) -> None:
-    """A vendor's event about one account becomes a job for each person who connected it."""
+def fan_out(job: Job, queue: str) -> int:
+    """A vendor's event about one account becomes a job for each person who connected it; how many."""
     held = connections.of_account(job.provider, job.account)
     if not held:
         logger().info("nobody here is connected to that account", extra={"job": job.id, "provider": job.provider})
     jobs.send(queue, [replace(job, id=f"{job.id}.{n}", account="", connection=c) for n, c in enumerate(held)])
+    return len(held)
 
 
-def forget(job: Job) -> None:
+def forget(job: Job, held: Connection) -> None:
     """The vendor deleted a document: it goes from its section, and is refused where it comes late."""
-    held = connections.load(job.connection)
-    if held is None:
-        return
     source = provider(held.provider)
     for name in job.resources:
         # First of all: an answer fetched before the deletion may still be on its way.
@@ -41,11 +40,10 @@ def forget(job: Job) -> None:
             announce([said] if said else [])
 
 
-def goodbye(job: Job) -> None:
+def goodbye(job: Job, held: Connection) -> None:
     """The person ended the grant at the vendor, it says; whether the grant lives is seen by renewing its token. A late
     goodbye to an earlier grant ends nothing. Raises RetryLaterError until the vendor has refused twice."""
-    held = connections.load(job.connection)
-    if held is None or held.state != "active" or held.since > job.as_of:
+    if held.state != "active" or held.since > job.as_of:
         return
     source, credentials = provider(held.provider), apps()
     try:
@@ -68,6 +66,7 @@ def aggregate(job: Job) -> None:
 def everyone(job: Job) -> None:
     """A job for each connection of the chosen services on one ring segment."""
     found = [item for item in control.on_ring(job.segment) if not job.services or item["provider"] in job.services]
+    runs.began(job.run, len(found), job.segment)
     jobs.send(settings().bulk_queue, [for_one(job, item["pk"].removeprefix("C#")) for item in found])
     if job.tracked:
         finish(job.tracked, job.part)
@@ -75,5 +74,6 @@ def everyone(job: Job) -> None:
 
 def for_one(job: Job, connection: str) -> Job:
     return Job(
-        id=f"{job.id}.{connection}", reason=job.reason, as_of=job.as_of, connection=connection, window=job.window
-    )
+        id=f"{job.id}.{connection}", reason=job.reason, as_of=job.as_of, connection=connection, window=job.window,
+        run=job.run,
+    )  # fmt: skip

@@ -8,6 +8,7 @@ TributaryError
 │   ├── ConflictError              409
 │   ├── ExpiredError               410
 │   ├── TooLargeError              413
+│   ├── BusyError                  429
 │   └── InvalidSignatureError      401: a webhook without its proof
 ├── ReconnectError             the person must consent again: mark the connection, finish the message
 ├── RetryLaterError            waiting is not failing: come back after `after` seconds
@@ -25,6 +26,9 @@ from __future__ import annotations
 
 class TributaryError(Exception):
     """Its text is shown to people and written to logs: never a value, a token or a name in it."""
+
+    cause = "internal"
+    """The reason in one word, for whoever reads what became of a job."""
 
     vendor_code = ""
     """The OAuth error code in the vendor's answer (RFC 6749 §5.2), where it gave one."""
@@ -73,6 +77,13 @@ class TooLargeError(BadRequestError):
     code = "too_large"
 
 
+class BusyError(BadRequestError):
+    """Too many ask for this at once."""
+
+    status = 429
+    code = "busy"
+
+
 class InvalidSignatureError(BadRequestError):
     """A webhook that does not prove where it came from."""
 
@@ -91,6 +102,8 @@ class ReconnectError(TributaryError):
 class RetryLaterError(TributaryError):
     """Not now. `after` is in seconds."""
 
+    cause = "busy"
+
     def __init__(self, message: str, after: float) -> None:
         super().__init__(message)
         self.after = after
@@ -98,6 +111,8 @@ class RetryLaterError(TributaryError):
 
 class RateLimitedError(RetryLaterError):
     """The vendor asked us to slow down."""
+
+    cause = "rate_limited"
 
 
 class OverBudgetError(RateLimitedError):
@@ -107,13 +122,19 @@ class OverBudgetError(RateLimitedError):
 class ProviderUnavailableError(RetryLaterError):
     """The vendor did not answer, or answered that it is broken."""
 
+    cause = "unavailable"
+
 
 class TokenRejectedError(TributaryError):
     """The vendor refused the access token."""
 
+    cause = "token_rejected"
+
 
 class NotGrantedError(TributaryError):
     """The vendor refuses this resource for this person, and only this resource."""
+
+    cause = "not_granted"
 
 
 class SkipRecordError(TributaryError):
@@ -122,3 +143,10 @@ class SkipRecordError(TributaryError):
 
 class ProviderChangedError(TributaryError):
     """The vendor's answer has a shape we were never told about."""
+
+    cause = "provider_changed"
+
+
+def cause_of(error: BaseException) -> str:
+    """One word for a report, from a closed list: never another library's message."""
+    return error.cause if isinstance(error, TributaryError) else TributaryError.cause

@@ -45,7 +45,7 @@ def answer(visit: Visit, credentials: Apps, bulk: bool = False, until: int = 0) 
         app = credentials.app(visit.provider.id)
         visit.budget = Budget.of(visit.provider, app, visit.connection.id, bulk, until)
         try:
-            token = tokens.access_token(visit.provider, app, visit.connection)
+            token = tokens.access_token(visit.provider, app, visit.connection, renewed=visit.renewed)
         except (ReconnectError, RetryLaterError) as error:
             for question in asked:
                 question.error = error
@@ -83,7 +83,7 @@ def pages(visit: Visit, question: Question, app: App, token: str) -> list[vendor
     assert question.request
     follow: Callable[[Request, Any], Request | None] = question.resource.next_page if question.window else one_page
     call = partial(vendor.pages, visit.provider, app, question.request, follow=follow, budget=visit.budget)
-    return tokens.outliving(visit.provider, app, visit.connection, token, call)
+    return tokens.outliving(visit.provider, app, visit.connection, token, call, visit.renewed)
 
 
 def compare(visit: Visit, question: Question) -> None:

@@ -19,6 +19,8 @@ from shared.signed import AwsError, call
 BATCH = 10
 LONGEST_DELAY_S = 900
 DEFERRED_AT_MOST = DAY
+RECEIVES = 5
+"""How often a message may be received; one that fails the last time goes to the dead letters."""
 
 Task = Literal["sync", "subscribe", "aggregate", "everyone", "disconnect", "erase", "replay"]
 Reason = Literal["webhook", "poll", "backfill", "sync", "upload"]
@@ -30,16 +32,18 @@ class Job:
 
     Whose: `connection`, or the vendor's `account` which the worker resolves (perhaps to several people). What: these
     `resources` (none named: all that are granted) over a `window` of local days, or one `document`, or the sealed
-    `payload` that a door received (base64, or `s3:<key>`). `as_of` is when our door learned of it, in milliseconds;
-    `tracked` the job whose progress this is `part` of. `services` and a ring `segment` name everybody connected there.
-    A deferred copy keeps its id, comes `not_before` its time, and remembers how long it `waited` for our own turn (both
-    in milliseconds).
+    `payload` that a door received (base64, or `s3:<key>`). `as_of` is when our door learned of it, in milliseconds, and
+    `received` says so where the vendor dated it otherwise; `tracked` the job whose progress this is `part` of, `run`
+    the scheduled pass that queued it. `same` are the ids of hints that this one stands for. `services` and a ring
+    `segment` name everybody connected there. A deferred copy keeps its id, comes `not_before` its time, and remembers
+    how long it `waited` for our own turn (both in milliseconds).
     """
 
     id: str
     task: Task = "sync"
     reason: Reason
     as_of: int
+    received: int = 0
     provider: str = ""
     connection: str = ""
     account: str = ""
@@ -52,6 +56,8 @@ class Job:
     payload: str = ""
     tracked: str = ""
     part: str = ""
+    run: str = ""
+    same: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     segment: str = ""
     attempt: int = 0
@@ -88,7 +94,7 @@ def read(body: str) -> Job:
     """Raises ProviderChangedError for a message this code does not know."""
     try:
         told: dict[str, Any] = json.loads(body)
-        for name in ("resources", "window", "services"):
+        for name in ("resources", "window", "same", "services"):
             if name in told:
                 told[name] = tuple(told[name])
         job = Job(**told)
@@ -99,7 +105,7 @@ def read(body: str) -> Job:
         raise ProviderChangedError(f"not a job of this version ({type(error).__name__})") from error
 
 
-LESS = ("id", "as_of", "attempt", "not_before", "waited")
+LESS = ("id", "as_of", "received", "same", "attempt", "not_before", "waited")
 
 
 def hint(body: str) -> str:
@@ -119,6 +125,11 @@ def told_at(body: str) -> int:
         return int(json.loads(body)["as_of"])
     except (ValueError, TypeError, KeyError):
         return 0
+
+
+def id_of(body: str) -> str:
+    """The id of a message that was taken for a hint."""
+    return str(json.loads(body).get("id", ""))
 
 
 def send(queue: str, jobs: Iterable[Job], delay_s: float = 0) -> None:

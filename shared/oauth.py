@@ -160,7 +160,7 @@ def backfill(held: Connection, action: str, fresh: list[Window], bulk: list[Wind
         days = (window.first.isoformat(), window.last.isoformat())
         part = f"{held.provider}:{days[0]}:{days[1]}"
         return Job(
-            id=f"{id_}.{days[0]}", reason="backfill", as_of=now, connection=held.id, window=days, tracked=id_, part=part
+            id=f"{id_}.{part}", reason="backfill", as_of=now, connection=held.id, window=days, tracked=id_, part=part
         )
 
     first, rest = [job(w) for w in fresh], [job(w) for w in bulk]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared import connections, jobs, oauth, visits, zones
+from shared import connections, jobs, oauth, progress, runs, visits, zones
 from shared.connections import RING_MINUTES, SHARDS, Connection
 from shared.errors import BadRequestError, ForbiddenError
 from shared.jobs import Job, new_id, now_ms
@@ -14,10 +14,15 @@ from shared.schemas import SyncRequest
 from shared.settings import settings
 
 EVERYONE = "everyone"
+RESUMABLE = ("sync", "backfill")
 
 
 def sync(user: str, request: SyncRequest) -> str:
     """Queues the job and returns its id."""
+    if (request.action == "resume") != bool(request.job):
+        raise BadRequestError("`resume` names the job to go on with, and nothing else does", "job")
+    if request.action == "resume":
+        return resume(user, request.job)
     window = visits.recent(request.days, zones.of(user))
     if request.action == "aggregate":
         return aggregate(user, window)
@@ -46,17 +51,35 @@ def named(request: SyncRequest) -> list[str]:
 
 def tracked(user: str, action: str, held: list[Connection], windows: list[Window], queue: str) -> str:
     """One message for each connection and window, one job to follow them by."""
-    id_, now = new_id(), now_ms()
-    found = [
-        Job(
-            id=f"{id_}.{c.id}.{w.first}", reason="sync", as_of=now, connection=c.id, tracked=id_,
-            window=(w.first.isoformat(), w.last.isoformat()), part=f"{c.provider}:{w.first}:{w.last}",
-        )
-        for c in held
-        for w in windows
-    ]  # fmt: skip
+    id_ = new_id()
+    found = [part(id_, c, w.first.isoformat(), w.last.isoformat()) for c in held for w in windows]
     open_job(id_, user, action, [job.part for job in found])
     jobs.send(queue, found)
+    return id_
+
+
+def part(tracked: str, held: Connection, first: str, last: str, resources: tuple[str, ...] = ()) -> Job:
+    """One window of a tracked job. Its id follows from what it is, so that asked again it finishes what it began."""
+    name = f"{held.provider}:{first}:{last}"
+    return Job(
+        id=f"{tracked}.{name}", reason="sync", as_of=now_ms(), connection=held.id, resources=resources,
+        window=(first, last), tracked=tracked, part=name,
+    )  # fmt: skip
+
+
+def resume(user: str, id_: str) -> str:
+    """Queues what is not done of a job again: windows that failed, and windows whose message is lost."""
+    item = progress.load(id_, user)
+    if item["action"] not in RESUMABLE:
+        raise BadRequestError(f"only {' and '.join(RESUMABLE)} can be resumed", "job")
+    living = {held.provider: held for held in connections.of_user(user) if held.state == "active"}
+    left = [(progress.part(name), resources) for name, resources in progress.unfinished(item).items()]
+    found = [part(id_, living[p.provider], p.first, p.last, rs) for p, rs in left if p.provider in living]
+    if left and not found:
+        raise BadRequestError("what is left needs a connection that is not active; see GET /v1/connections", "job")
+    if found:
+        progress.reopen(id_, [job.part for job in found])
+        jobs.send(settings().bulk_queue if item["action"] == "backfill" else settings().fresh_queue, found)
     return id_
 
 
@@ -83,6 +106,7 @@ def everyone(request: SyncRequest, machine: bool) -> str:
         Job(
             id=f"{id_}.{segment}", task="everyone", reason="sync", as_of=now, services=tuple(named(request)),
             segment=segment, window=(window.first.isoformat(), window.last.isoformat()), tracked=id_, part=segment,
+            run=runs.name(now, f"everyone {id_[-6:]}"),
         )
         for segment in segments
     ]  # fmt: skip

@@ -6,9 +6,10 @@ watermark moves, so a walker that dies repeats itself, which is harmless.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from shared import control, jobs
+from shared import control, jobs, runs
 from shared.connections import RING_MINUTES, SHARDS
 from shared.jobs import Job, now_ms
 from shared.log import logger
@@ -36,13 +37,14 @@ def walk(now: int) -> int:
 def visit(minute: int) -> int:
     segments = [f"{minute % RING_MINUTES}#{shard}" for shard in range(SHARDS)]
     if minute % DAILY < RING_MINUTES:
-        renew([item for segment in segments for item in control.on_ring(segment)], minute % DAILY == 0)
+        found = [item for segment in segments for item in control.on_ring(segment)]
+        renew(found, minute % DAILY == 0, runs.name(minute * MINUTE, "renew"))
     return look(segments, minute * MINUTE)
 
 
-def look(segments: Iterable[str], at: int, everything: bool = False) -> int:
+def look(segments: Sequence[str], at: int, everything: bool = False) -> int:
     """Queues a poll for each connection of these segments with something due, or for all (an operator's "now")."""
-    found = []
+    found, run = [], runs.name(at, "asked" if everything else "poll")
     for item in (item for segment in segments for item in control.on_ring(segment)):
         resources = item.get("resources", set())
         source, wake = provider(item["provider"]), item.get("wake", WAKE_HOUR)
@@ -50,13 +52,14 @@ def look(segments: Iterable[str], at: int, everything: bool = False) -> int:
         if asked:
             connection = item["pk"].removeprefix("C#")
             id_ = f"poll.{connection}.{at // MINUTE}"
-            found.append(Job(id=id_, reason="poll", as_of=now_ms(), connection=connection, resources=asked))
+            found.append(Job(id=id_, reason="poll", as_of=now_ms(), connection=connection, resources=asked, run=run))
+    runs.began(run, len(found), " ".join(segments))
     jobs.send(settings().fresh_queue, found)
     logger().info("ring", extra={"queued": len(found)})
     return len(found)
 
 
-def renew(held: Iterable[control.Item], apps_too: bool) -> None:
+def renew(held: Iterable[control.Item], apps_too: bool, run: str) -> None:
     """Once a day: each person's own subscriptions, and those an app holds for everybody. Vendors drop them silently."""
     now = now_ms()
     wished = {p.id: p.subscriptions.per for p in providers() if p.subscriptions}
@@ -67,10 +70,7 @@ def renew(held: Iterable[control.Item], apps_too: bool) -> None:
     ]
     if apps_too:
         whose += [(p, "") for p, per in wished.items() if per == "app"]
-    jobs.send(
-        settings().fresh_queue,
-        [
-            Job(id=f"subscribe.{p}.{c}.{now}", task="subscribe", reason="poll", as_of=now, provider=p, connection=c)
-            for p, c in whose
-        ],
-    )
+    runs.began(run, len(whose))
+    one = Job(id="", task="subscribe", reason="poll", as_of=now, run=run)
+    found = [replace(one, id=f"subscribe.{p}.{c}.{now}", provider=p, connection=c) for p, c in whose]
+    jobs.send(settings().fresh_queue, found)

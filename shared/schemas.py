@@ -46,9 +46,11 @@ class Profile(BaseModel):
 
 
 class SyncRequest(Strict):
-    action: Literal["sync", "backfill", "aggregate"] = Field(
-        description="sync: fetch these days now; backfill: in tracked windows; aggregate: roll days up again"
+    action: Literal["sync", "backfill", "aggregate", "resume"] = Field(
+        description="sync: fetch these days now; backfill: in tracked windows; aggregate: roll days up again; "
+        "resume: ask again for what is not done of `job`"
     )
+    job: str = Field("", description="The sync or backfill to resume")
     provider: str = Field("", description="One provider; all that are connected if neither is given")
     providers: list[str] = Field(default_factory=list)
     days: int = Field(2, ge=1, le=365, description="The last so many local days, today included")
@@ -59,14 +61,39 @@ class JobReply(BaseModel):
     job: str
 
 
+class MissingDays(BaseModel):
+    """Days of a resource that did not come, and why."""
+
+    first: date | None
+    last: date | None
+    cause: str
+
+
+class JobResource(BaseModel):
+    """What came of one resource: counts of all that the vendor answered, news or not."""
+
+    provider: str = Field(description="Or the part of the work, where it asks no provider")
+    resource: str = Field(description="Empty: what failed is the whole window")
+    days: int = Field(description="Days that hold something")
+    documents: int
+    samples: int
+    skipped: int = Field(description="Records that could not be read, or hold impossible values")
+    missing: list[MissingDays]
+
+
 class Job(BaseModel):
     job: str
     action: str
-    status: Literal["running", "completed", "partial", "failed"]
+    status: Literal["running", "completed", "partial", "failed"] = Field(
+        description="partial: some of it came; resume it to ask for the rest"
+    )
     created: str
+    first: date | None = Field(description="The first local day asked for, where it asks for days")
+    last: date | None
     windows: int
     done: int
-    failed: list[str]
+    failed: list[str] = Field(description="Windows in which something failed")
+    resources: list[JobResource]
     told: dict[str, str | int | dict[str, int]] = Field(
         description="What came of it: vendors' answers, what was deleted, what a replay found in each window"
     )
@@ -104,6 +131,40 @@ class Connection(BaseModel):
 
 class Connections(BaseModel):
     connections: list[Connection]
+
+
+class WrittenDays(BaseModel):
+    """Sections of one resource that an event changed."""
+
+    resource: str
+    days: int
+    first: date | None
+    last: date | None
+    cause: str = Field(description="Why this resource did not come; empty where it did")
+
+
+class Event(BaseModel):
+    """One attempt to serve something that came in. What had to wait, or failed and was tried again, has several."""
+
+    id: str = Field(description="Of the webhook's event, the upload, or the job's window")
+    reason: Literal["webhook", "poll", "backfill", "sync", "upload"]
+    provider: str
+    connection: str
+    received: str = Field(description="When our door took it, or it was queued")
+    fetched: str | None = Field(description="When the vendor was first asked; null where it was not")
+    finished: str
+    latency_ms: int = Field(description="From received to finished")
+    outcome: Literal["written", "unchanged", "waiting", "failed", "dropped", "done"]
+    cause: str
+    final: bool = Field(description="A failure that is not tried again")
+    attempt: int = Field(description="How often it had waited before")
+    same: list[str] = Field(description="Ids of other events that said the same and were answered with it")
+    resources: list[WrittenDays]
+
+
+class Events(BaseModel):
+    events: list[Event]
+    next: str = Field(description="Ask for this `page` next; empty at the end")
 
 
 class Consent(BaseModel):

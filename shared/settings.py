@@ -17,6 +17,7 @@ class Settings:
     fresh_queue: str
     bulk_queue: str
     changes_queue: str
+    events_log: str
     public_url: str
     return_origins: tuple[str, ...]
     dead_letter_queues: tuple[str, ...]
@@ -39,6 +40,7 @@ def settings() -> Settings:
         fresh_queue=env["FRESH_QUEUE"],
         bulk_queue=env["BULK_QUEUE"],
         changes_queue=env["CHANGES_QUEUE"],
+        events_log=env["EVENTS_LOG"],
         public_url=env["PUBLIC_URL"].rstrip("/"),
         return_origins=tuple(filter(None, env.get("RETURN_ORIGINS", "").split(","))),
         dead_letter_queues=tuple(filter(None, env.get("DEAD_LETTER_QUEUES", "").split(","))),

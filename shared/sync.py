@@ -8,12 +8,13 @@ back to the queue alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
-from shared import connections, dead_letters, jobs, zones
+from shared import connections, dead_letters, events, jobs, outcomes, runs, zones
+from shared.connections import Connection
 from shared.deferral import put_off, spread
 from shared.erasure import erase
 from shared.errands import aggregate, everyone, fan_out, forget, goodbye
@@ -24,12 +25,14 @@ from shared.errors import (
     ReconnectError,
     RetryLaterError,
     TributaryError,
+    cause_of,
 )
 from shared.fetching import answer
 from shared.jobs import Job
 from shared.leaving import disconnect
 from shared.log import logger
-from shared.progress import finish
+from shared.outcomes import Outcome, State
+from shared.progress import finish, note
 from shared.providers.registry import provider
 from shared.raw import Answered, RawObject
 from shared.replay import replay
@@ -50,23 +53,52 @@ ERRANDS: dict[str, Callable[[Job], None]] = {
 }
 
 
+NOT_HERE = "no_connection"
+
+
 @dataclass
 class Errand:
-    """A job on its way through, and its visit to a connection if it makes one."""
+    """A message on its way through: its job once it is read, its visit to a connection if it makes one, and what became
+    of it. `last`: should it fail, it is not delivered again. `same` are other hints that it answers."""
 
-    job: Job
+    body: str
+    last: bool = False
+    same: tuple[str, ...] = ()
+    job: Job | None = None
+    held: Connection | None = None
     visit: Visit | None = None
+    state: State | None = None
+    cause: str = ""
     done: bool = False
     early: bool = False
 
+    def outcome(self) -> Outcome | None:
+        """None for a message that could not be read, and for one that was only passed on."""
+        if self.job is None or self.state is None:
+            return None
+        asked = self.visit.questions if self.visit else []
+        return Outcome(
+            self.job,
+            self.state,
+            self.cause,
+            self.held,
+            outcomes.results(self.visit) if self.visit else {},
+            min((question.as_of for question in asked if question.request), default=0),
+            self.visit.refreshed if self.visit else 0,
+            final=self.done or self.last,
+            same=(*self.job.same, *self.same),
+        )
+
 
 class Batch:
-    """The messages of one invocation: `open` them all, `keep_raw` once, then `finish` each. `until` (milliseconds) is
-    how long they can wait for their turns at a vendor's; what is bulk leaves it to others."""
+    """The messages of one invocation: `open` them all, `keep_raw` once, `finish` each, `tell` once. `until`
+    (milliseconds) is how long they can wait for their turns at a vendor's; what is bulk leaves it to others. `receives`
+    says how often each was delivered, where it is not the first time."""
 
-    def __init__(self, queue: str, until: int = 0) -> None:
+    def __init__(self, queue: str, until: int = 0, receives: Mapping[str, int] | None = None) -> None:
         self.queue, self.until = queue, until
-        self._errands: dict[str, Future[Errand]] = {}
+        self._receives = receives or {}
+        self._errands: dict[str, tuple[Errand, Future[None]]] = {}
 
     def open(self, messages: Iterable[tuple[str, str]]) -> None:
         """Fetches and maps, all messages at once; hints that say the same share one errand. What goes wrong with a
@@ -76,15 +108,17 @@ class Batch:
             groups.setdefault(jobs.hint(body) or message_id, {})[message_id] = body
         for group in groups.values():
             # The latest of them: a fetch that answers it answers the others.
-            latest = max(group.values(), key=jobs.told_at)
-            started = openers().submit(begin, latest, self.queue == settings().bulk_queue, self.until)
-            self._errands |= dict.fromkeys(group, started)
+            latest = max(group, key=lambda message_id: jobs.told_at(group[message_id]))
+            last = self._receives.get(latest, 1) >= jobs.RECEIVES
+            errand = Errand(group[latest], last, tuple(jobs.id_of(group[m]) for m in group if m != latest))
+            started = openers().submit(begin, errand, self.queue == settings().bulk_queue, self.until)
+            self._errands |= dict.fromkeys(group, (errand, started))
 
     def keep_raw(self) -> None:
         """One object for everything that changed, or could not be read, before anything made of it is written."""
         kept = RawObject()
-        opened = {id(future): future for future in self._errands.values() if future.exception() is None}
-        for visit in filter(None, (future.result().visit for future in opened.values())):
+        opened = {id(errand): errand for errand, begun in self._errands.values() if begun.exception() is None}
+        for visit in filter(None, (errand.visit for errand in opened.values())):
             for question in visit.questions:
                 if question.changed or isinstance(question.error, ProviderChangedError):
                     answered = Answered(question.pages, question.as_of, question.window)
@@ -93,8 +127,9 @@ class Batch:
 
     def finish(self, message_id: str) -> None:
         """Raises what is to be tried again; a message that must wait has sent its copy."""
+        errand, begun = self._errands[message_id]
         try:
-            errand = self._errands[message_id].result()
+            begun.result()
             if not errand.done:
                 perform(errand, self.queue)
                 errand.done = True
@@ -102,8 +137,16 @@ class Batch:
             # The type and our own words: another library's message may quote what it choked on.
             said = str(error) if isinstance(error, TributaryError) else ""
             logger().error("failed", extra={"message_id": message_id, "error": type(error).__name__, "said": said})
+            fail(errand, error)
             dead_letters.note(message_id, type(error).__name__, said)
             raise
+
+    def tell(self) -> None:
+        """What became of each: to the people, and to the passes that queued them."""
+        errands = {id(errand): errand for errand, _ in self._errands.values()}.values()
+        found = [outcome for outcome in (errand.outcome() for errand in errands) if outcome]
+        events.keep(found, openers())
+        runs.count(found)
 
 
 @cache
@@ -111,47 +154,73 @@ def openers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(OPENERS, thread_name_prefix="open")
 
 
-def begin(body: str, bulk: bool, until: int) -> Errand:
+def begin(errand: Errand, bulk: bool, until: int) -> None:
     """Reads the message, and asks the vendor what it must."""
-    job = jobs.read(body)
+    errand.job = job = jobs.read(errand.body)
     if jobs.too_early(job):
-        return Errand(job, early=True)
+        errand.early = True
+        return
+    if errand.last and job.tracked:
+        # Should this attempt take the worker with it, nobody is left to say so.
+        finish(job.tracked, job.part, cause="interrupted")
     if job.task != "sync" or not job.connection or job.deleted or job.goodbye:
-        return Errand(job)
-    held = connections.load(job.connection)
-    if held is None:
+        return
+    errand.held = connections.load(job.connection)
+    if errand.held is None:
         logger().info("dropped: no such connection", extra={"job": job.id})
-        return Errand(job, done=True)
-    visit = plan(job, held, provider(held.provider), zones.of(held.user))
-    answer(visit, apps(), bulk, until)
-    return Errand(job, visit)
+        errand.state, errand.cause, errand.done = "dropped", NOT_HERE, True
+        if job.tracked:
+            finish(job.tracked, job.part, cause=NOT_HERE)
+        return
+    errand.visit = plan(job, errand.held, provider(errand.held.provider), zones.of(errand.held.user))
+    answer(errand.visit, apps(), bulk, until)
 
 
 def perform(errand: Errand, queue: str) -> None:
     job = errand.job
+    assert job is not None
     if errand.early:
         jobs.hop(queue, job)
         return
     if errand.visit:
         settle(errand.visit, queue)
+        errand.state, errand.cause = outcomes.ended(errand.visit, outcomes.results(errand.visit))
         return
     try:
-        run(job, queue)
+        run(errand, job, queue)
     except RetryLaterError as error:
         jobs.defer(queue, job, spread(error.after, job), ours=isinstance(error, OverBudgetError))
+        errand.state, errand.cause = "waiting", error.cause
     except ReconnectError as error:
         logger().info("not done", extra={"job": job.id, "task": job.task, "outcome": error.cause})
+        errand.state, errand.cause = "failed", error.cause
 
 
-def run(job: Job, queue: str) -> None:
+def run(errand: Errand, job: Job, queue: str) -> None:
     if job.task in ERRANDS:
         ERRANDS[job.task](job)
+        errand.state = "done"
     elif job.account and not job.connection:
-        fan_out(job, queue)
-    elif job.goodbye:
-        goodbye(job)
-    elif job.deleted:
-        forget(job)
+        if not fan_out(replace(job, same=errand.same), queue):
+            errand.state, errand.cause = "dropped", NOT_HERE
+    elif job.goodbye or job.deleted:
+        errand.held = connections.load(job.connection)
+        if errand.held is None:
+            errand.state, errand.cause = "dropped", NOT_HERE
+            return
+        (goodbye if job.goodbye else forget)(job, errand.held)
+        errand.state = "done"
+
+
+def fail(errand: Errand, error: Exception) -> None:
+    """Notes why; the last time, in the report of the job as well, which nobody else would finish."""
+    job, came = errand.job, {}
+    if errand.visit and isinstance(error, ProviderChangedError):  # everything else was written
+        came = outcomes.results(errand.visit)
+    refused = [result.cause for result in came.values() if result.failed]
+    errand.state, errand.cause = "failed", refused[0] if refused else cause_of(error)
+    if errand.last and job and job.tracked:
+        finish(job.tracked, job.part, came, "" if refused else errand.cause)
 
 
 def settle(visit: Visit, queue: str) -> None:
@@ -167,6 +236,8 @@ def settle(visit: Visit, queue: str) -> None:
             logger().info("not synced", extra=outcome)
     touch(visit)
     if waiting:
+        if job.tracked:
+            note(job.tracked, job.part, outcomes.results(visit))
         put_off(visit, waiting, queue)
     elif job.tracked:
-        finish(job.tracked, job.part, failed=any(isinstance(q.error, ReconnectError) for q in visit.questions))
+        finish(job.tracked, job.part, outcomes.results(visit))

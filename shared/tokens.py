@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import orjson
 
@@ -32,8 +32,16 @@ TOKENS = "SET sealed = :sealed, token_expires = :expires, generation = :next, le
 DOUBTS = "suspect_since, refreshing_since, reply_lost"
 
 
-def access_token(provider: Provider, app: App, held: Connection, rejected: str = "", parting: bool = False) -> str:
-    """A living access token. `rejected` is one the vendor has just refused; `parting` asks for one last use.
+def access_token(
+    provider: Provider,
+    app: App,
+    held: Connection,
+    rejected: str = "",
+    parting: bool = False,
+    renewed: Callable[[], None] = lambda: None,
+) -> str:
+    """A living access token. `rejected` is one the vendor has just refused; `parting` asks for one last use; `renewed`
+    hears of a refresh that succeeded.
 
     Raises ReconnectError, or RetryLaterError while another worker refreshes.
     """
@@ -47,16 +55,34 @@ def access_token(provider: Provider, app: App, held: Connection, rejected: str =
             seal_anew(current)
             return str(token)
     assert current is not None
-    return refresh(provider, app, current)
+    token = refresh(provider, app, current)
+    renewed()
+    return token
 
 
-def outliving(provider: Provider, app: App, held: Connection, token: str, ask: Callable[[str], T]) -> T:
+def state(held: Connection, now: int) -> Literal["none", "valid", "expiring", "expired"]:
+    """Of the access token. One that is expiring or expired is renewed when it is next needed."""
+    if not held.sealed:
+        return "none"
+    if held.token_expires > now + EARLY_MS:
+        return "valid"
+    return "expiring" if held.token_expires > now else "expired"
+
+
+def outliving(
+    provider: Provider,
+    app: App,
+    held: Connection,
+    token: str,
+    ask: Callable[[str], T],
+    renewed: Callable[[], None] = lambda: None,
+) -> T:
     """What `ask` returns. Some vendors kill the access token at every refresh: one that died under us is read again,
     then renewed, and asked with once more."""
     try:
         return ask(token)
     except TokenRejectedError:
-        again = access_token(provider, app, held, rejected=token)
+        again = access_token(provider, app, held, rejected=token, renewed=renewed)
     try:
         return ask(again)
     except TokenRejectedError as error:

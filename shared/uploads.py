@@ -30,10 +30,10 @@ def receive(user: str, body: bytes, media_type: str, zone: str) -> tuple[str, Up
         return "", upload
     held = connections.establish(user, source, "", (), history[-1][1])
     id_ = new_id()
-    open_job(id_, user, "upload", ["file"])
+    open_job(id_, user, "upload", [source.id])
     job = Job(
-        id=id_, reason="upload", as_of=now_ms(), connection=held.id, resources=held.resources, tracked=id_, part="file",
-        payload=payloads.enclose(held, orjson.dumps(upload.payload)),
+        id=id_, reason="upload", as_of=now_ms(), connection=held.id, resources=held.resources, tracked=id_,
+        part=source.id, payload=payloads.enclose(held, orjson.dumps(upload.payload)),
     )  # fmt: skip
     jobs.send(settings().fresh_queue, [job])
     return id_, upload

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from shared import condition, connections, consents, days, profiles, progress, schemas, series
+from shared import condition, connections, consents, days, events, profiles, progress, schemas, series
 from shared.api import iso, iso_or_none
 from shared.catalogue import METRICS, MG_DL_PER_MMOL_L
 from shared.days import Choice, Report, Value
 from shared.errors import NotFoundError
 from shared.jobs import now_ms
+from shared.model import millis
 from shared.providers import OAuth2
 from shared.providers.registry import provider
 from shared.recovery import Component
 from shared.timetable import next_due
+
+EVENTS_A_PAGE = 100
 
 
 def connection_list(user: str) -> schemas.Connections:
@@ -60,6 +63,38 @@ def consent_list(user: str) -> schemas.Consents:
             for entry in ledger
         ]
     )
+
+
+def event_list(user: str, first: date, last: date, provider: str, page: str) -> schemas.Events:
+    """Days are UTC's; the last is included."""
+    start, end = (millis(datetime.combine(d, time(), UTC)) for d in (first, last + timedelta(days=1)))
+    lines, following = events.of(user, start, end, provider, page, EVENTS_A_PAGE)
+    return schemas.Events(events=[event(line) for line in lines], next=following)
+
+
+def event(line: events.Line) -> schemas.Event:
+    return schemas.Event(
+        id=line["id"],
+        reason=line["reason"],
+        provider=line.get("provider", ""),
+        connection=line.get("connection", ""),
+        received=iso(line["received"]),
+        fetched=iso_or_none(line.get("fetched", 0)),
+        finished=iso(line["finished"]),
+        latency_ms=line["finished"] - line["received"],
+        outcome=line["outcome"],
+        cause=line.get("cause", ""),
+        final=line.get("final", False),
+        attempt=line.get("attempt", 0),
+        same=line.get("same", []),
+        resources=[written_days(name, row) for name, row in line.get("resources", {}).items()],
+    )
+
+
+def written_days(name: str, row: list[Any]) -> schemas.WrittenDays:
+    days, *span, cause = events.told(row)
+    first, last = (date.fromisoformat(day) if day else None for day in span)
+    return schemas.WrittenDays(resource=name, days=days, first=first, last=last, cause=cause)
 
 
 def profile(user: str) -> schemas.Profile:

@@ -9,6 +9,7 @@ from typing import Any
 
 from shared import sections
 from shared.budget import Budget
+from shared.commit import Announcement
 from shared.connections import Connection
 from shared.errors import TributaryError
 from shared.filing import Answer, Filed
@@ -22,7 +23,8 @@ LOOK_BACK = timedelta(days=1)
 
 @dataclass
 class Question:
-    """One resource over one window (or one document, or a payload already here) and its answer."""
+    """One resource over one window (or one document, or a payload already here), its answer, and what was announced
+    of that."""
 
     resource: Resource
     window: Window | None = None
@@ -32,6 +34,7 @@ class Question:
     as_of: int = 0
     filed: Filed | None = None
     changed: bool = False
+    said: list[Announcement] = field(default_factory=list)
     raw: str = ""
     error: TributaryError | None = None
 
@@ -44,6 +47,11 @@ class Visit:
     zones: Zones
     questions: list[Question]
     budget: Budget = field(default_factory=Budget)
+    refreshed: int = 0
+    """How often its token was renewed."""
+
+    def renewed(self) -> None:
+        self.refreshed += 1
 
     def answer(self, question: Question) -> Answer:
         return Answer(

@@ -64,7 +64,8 @@ def written(visit: Visit, question: Question) -> list[Announcement]:
         commit(sections, replace(change.only(living), raw=question.raw), visit.job.id, stored[change.key])
         for change in question.filed.changes
     ]
-    return [announcement for announcement in said if announcement]
+    question.said = [announcement for announcement in said if announcement]
+    return question.said
 
 
 def unburied(

@@ -17,7 +17,8 @@ from shared.sync import Batch
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     records = event["Records"]
     half = context.get_remaining_time_in_millis() // 2  # the other half is for the work itself
-    batch = Batch(queue_of(records[0]["eventSourceARN"]), now_ms() + half)
+    receives = {r["messageId"]: int(r["attributes"].get("ApproximateReceiveCount", 1)) for r in records}
+    batch = Batch(queue_of(records[0]["eventSourceARN"]), now_ms() + half, receives)
     batch.open((record["messageId"], record["body"]) for record in records)
     batch.keep_raw()
 
@@ -25,7 +26,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         batch.finish(record.message_id)
 
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    return process_partial_response(event, finish, processor, context)
+    reply = process_partial_response(event, finish, processor, context)
+    batch.tell()
+    return reply
 
 
 def queue_of(arn: str) -> str:

@@ -29,7 +29,7 @@ OUTPUTS = {
 TOLD = (
     *("DATA_TABLE", "CONTROL_TABLE", "RAW_BUCKET", "VAULT_KEY", "APP_SECRET", "FRESH_QUEUE", "BULK_QUEUE"),
     *("CHANGES_QUEUE", "PUBLIC_URL", "RETURN_ORIGINS", "DEAD_LETTER_QUEUES", "LONGEST_JOB_S", "BACKUP_DAYS"),
-    "RAW_DAYS",
+    *("EVENTS_LOG", "RAW_DAYS"),
 )
 
 
@@ -39,6 +39,8 @@ def stack(aws: str, sandbox: httpx.Client | None = None) -> Iterator[System]:
         outputs = {name: os.environ[variable] for name, variable in OUTPUTS.items()}
         outputs |= {f"{queue.capitalize()}Dlq": bury(system, queue) for queue in ("fresh", "bulk", "changes")}
         outputs["WorkerFunction"] = worker(system)
+        outputs |= {"EventsLog": os.environ["EVENTS_LOG"], "WebhookLog": "webhook"}
+        system.aws("logs").create_log_group(logGroupName="webhook")
         body = {"Resources": RESOURCE, "Outputs": {name: {"Value": value} for name, value in outputs.items()}}
         system.aws("cloudformation").create_stack(StackName="Tributary", TemplateBody=json.dumps(body))
         yield system

@@ -29,6 +29,7 @@ ROUTES = [
     ("DELETE", r"/v1/connections/(?P<connection>[^/]+)", "disconnect", True),
     ("DELETE", r"/v1/user", "erase", True),
     ("ANY", r"/v1/profile", "profile", True),
+    ("GET", r"/v1/events", "events", True),
     ("GET", r"/v1/openapi.json", "api", False),
     ("GET", r"/v1/.*", "api", True),
 ]
@@ -138,6 +139,7 @@ def make_resources(endpoint: str, apps: dict[str, Any]) -> dict[str, str]:
             **more,
         )
     client("s3").create_bucket(Bucket="raw")
+    client("logs").create_log_group(logGroupName="events")
     key = client("kms").create_key()["KeyMetadata"]["Arn"]
     secret = {"providers": apps, "hook_key": "test-hook-key"}
     arn = client("secretsmanager").create_secret(Name="app", SecretString=json.dumps(secret))["ARN"]
@@ -151,6 +153,7 @@ def make_resources(endpoint: str, apps: dict[str, Any]) -> dict[str, str]:
         "RAW_BUCKET": "raw",
         "VAULT_KEY": key,
         "APP_SECRET": arn,
+        "EVENTS_LOG": "events",
         **queues,
     }
 
@@ -181,13 +184,13 @@ class System:
         return found
 
     def deliver(self, queue: str, messages: list[dict[str, Any]]) -> list[str]:
-        """One worker invocation; returns the ids given back."""
+        """One worker invocation; returns the ids given back. `receives` in a message is how often it was delivered."""
         records = [
             {
                 "messageId": m["MessageId"],
                 "body": m["Body"],
                 "eventSourceARN": f"arn:aws:sqs:us-east-1:1:{queue}",
-                "attributes": {},
+                "attributes": {"ApproximateReceiveCount": str(m.get("receives", 1))},
             }
             for m in messages
         ]
@@ -230,7 +233,7 @@ class System:
 
 def forget() -> None:
     """Ends what our code keeps for the life of a process: a new one would start without it."""
-    for client in (aws.dynamodb, aws.s3, aws.kms, vendor.client):
+    for client in (aws.dynamodb, aws.s3, aws.kms, aws.logs, vendor.client):
         if client.cache_info().currsize:
             client().close()
     for service in ("sqs", "secretsmanager"):
@@ -239,7 +242,8 @@ def forget() -> None:
     for pool in (fetching.pool, sync.openers):
         if pool.cache_info().currsize:
             pool().shutdown()
-    for kept in (aws._session, aws.dynamodb, aws.s3, aws.kms, vendor.client, fetching.pool, sync.openers):
+    clients = (aws.dynamodb, aws.s3, aws.kms, aws.logs, vendor.client)
+    for kept in (aws._session, *clients, fetching.pool, sync.openers):
         kept.cache_clear()
     settings.settings.cache_clear()
     budget.turns.cache_clear()

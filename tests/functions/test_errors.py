@@ -89,6 +89,9 @@ CASES: list[tuple[dict[str, Any], int, str | None]] = [
     (sync(action="sync", provider="nobody"), 404, "provider"),
     (sync(action="sync", providers=["nobody"]), 404, "provider"),
     (sync(action="sync", providers=SOURCE), 400, "providers"),
+    (sync(action="resume"), 400, "job"),
+    (sync(action="sync", job="j"), 400, "job"),
+    (sync(action="resume", job="nosuchjob"), 404, "job"),
     (sync(action="sync"), 400, "provider"),  # nothing is connected
     (sync(action="backfill", provider=SOURCE), 400, "provider"),
     (sync(action="sync", everyone=True), 403, "everyone"),
@@ -113,6 +116,9 @@ CASES: list[tuple[dict[str, Any], int, str | None]] = [
     (days("then", "2026-11-19", "/v1/metrics/glucose"), 400, "from"),
     ({"method": "GET", "path": "/v1/jobs/nosuchjob"}, 404, "job"),
     ({"method": "GET", "path": "/v1/nowhere"}, 404, None),
+    (days("2026-11-20", "2026-11-19", "/v1/events"), 400, "to"),
+    (days("2026-11-19", "then", "/v1/events"), 400, "to"),
+    (days("2025-11-18", "2026-11-20", "/v1/events"), 400, "from"),
     # uploads
     (upload(GOOD, **{"content-type": "application/pdf"}), 400, "content-type"),
     (upload(GOOD, **{"content-type": ""}), 400, "content-type"),

@@ -158,6 +158,9 @@ def test_erasing_leaves_nothing_of_the_person_and_all_of_the_others(system: Syst
         system.connect("withings", user, person)
     system.work(("fresh",))
     bens = {key: item for key, item in system.items().items() if key[0] == "ben"}
+    with system.api() as api, system.api("ben") as ben:
+        assert api.get("/v1/events").json()["events"]
+        bens_events = ben.get("/v1/events").json()
     body = json.dumps({"id": "x", "connection": connections(system)["oura"]["id"]})
     system.aws("sqs").send_message(QueueUrl=system.env["DEAD_QUEUE"], MessageBody=body)
     with system.api() as api:
@@ -177,6 +180,10 @@ def test_erasing_leaves_nothing_of_the_person_and_all_of_the_others(system: Syst
     assert report["told"]["first sweep: dead letters"] == 1
     assert report["told"]["first sweep: sign-ins begun"] == 1
     assert report["told"]["second sweep: days"] == 1
+    assert report["told"]["first sweep: event streams"] == 1
+    with system.api() as api, system.api("ben") as ben:
+        assert api.get("/v1/events").json() == {"events": [], "next": ""}
+        assert ben.get("/v1/events").json() == bens_events != {"events": [], "next": ""}
     assert str(report["told"]["raw replies"]).startswith("unreadable; deleted by ")
     assert datetime.fromisoformat(str(report["told"]["backups_expire_at"])) > datetime.now(ZoneInfo("UTC"))
     left = {k: i for t in ("Data", "Control") for k, i in system.items(t).items() if k[0] in ("ada", "U#ada")}

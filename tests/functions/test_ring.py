@@ -148,4 +148,4 @@ def test_who_must_consent_again_is_not_polled_until_then(system: System, ids: li
 def test_a_poll_says_nothing_but_identifiers(system: System) -> None:
     ring.look(SEGMENTS, NOON)
     bodies = [json.loads(message["Body"]) for message in system.messages("fresh")]
-    assert {key for body in bodies for key in body} == {"id", "reason", "as_of", "connection", "resources"}
+    assert {key for body in bodies for key in body} == {"id", "reason", "as_of", "connection", "resources", "run"}

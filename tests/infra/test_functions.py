@@ -17,6 +17,7 @@ PLAN = {
     "profile": (256, 10),
     "disconnect": (256, 10),
     "erase": (256, 10),
+    "events": (256, 10),
     "api": (512, 15),
     "poll": (256, 60),
     "worker": (512, 60),
@@ -93,7 +94,7 @@ def test_each_function_has_its_own_role_log_group_and_alarm(
 
 
 def test_every_function_knows_where_things_are(functions: dict[str, dict[str, Any]]) -> None:
-    names = "DATA_TABLE CONTROL_TABLE RAW_BUCKET VAULT_KEY APP_SECRET FRESH_QUEUE BULK_QUEUE CHANGES_QUEUE"
+    names = "DATA_TABLE CONTROL_TABLE RAW_BUCKET VAULT_KEY APP_SECRET FRESH_QUEUE BULK_QUEUE CHANGES_QUEUE EVENTS_LOG"
     rest = {"PUBLIC_URL", "RETURN_ORIGINS", "LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
     rest |= {"DEAD_LETTER_QUEUES", "LONGEST_JOB_S", "BACKUP_DAYS", "RAW_DAYS", "KEEP_CONSENT_PROOF"}
     for each in functions.values():
@@ -137,12 +138,15 @@ def may(permissions: dict[str, set[tuple[str, str]]], action: str, *parts: str) 
         ("dynamodb:GetItem", ("Data",), "connect callback upload sync api profile worker worker-bulk"),
         ("dynamodb:PutItem", ("Data",), "callback upload worker worker-bulk"),
         ("dynamodb:DeleteItem", ("Data",), "worker worker-bulk"),
-        ("dynamodb:PutItem", ("Control",), " ".join(sorted(PLAN.keys() - {"api", "profile"}))),
+        ("dynamodb:PutItem", ("Control",), " ".join(sorted(PLAN.keys() - {"api", "events", "profile"}))),
         ("dynamodb:DeleteItem", ("Control",), "connect callback upload worker worker-bulk"),
         ("dynamodb:ConditionCheckItem", ("Control",), "callback worker worker-bulk"),
         ("secretsmanager:GetSecretValue", ("App",), "connect callback webhook upload sync poll worker worker-bulk"),
-        ("kms:GenerateDataKey", ("Key",), " ".join(sorted(PLAN.keys() - {"api"}))),
+        ("kms:GenerateDataKey", ("Key",), " ".join(sorted(PLAN.keys() - {"api", "events"}))),
         ("kms:Decrypt", ("Key",), " ".join(PLAN)),
+        ("logs:GetLogEvents", ("Events",), "events"),
+        ("logs:DeleteLogStream", ("StorageEvents",), "worker worker-bulk"),
+        ("logs:PutLogEvents", ("StorageEvents",), "worker worker-bulk"),
         ("dynamodb:Scan", (), ""),
     ],
 )

@@ -70,7 +70,7 @@ def test_waiting_fresh_data_raises_an_alarm(default: Template) -> None:
 
 def test_every_alarm_speaks_to_the_topic(custom: Template) -> None:
     alarms = custom.find_resources("AWS::CloudWatch::Alarm").values()
-    assert len(alarms) == 17
+    assert len(alarms) == 18
     assert {tuple(each["Properties"]["AlarmActions"]) for each in alarms} == {
         ("arn:aws:sns:us-east-1:123456789012:ops",)
     }

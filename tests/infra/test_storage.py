@@ -59,6 +59,14 @@ def test_the_ring_projects_only_what_a_sync_never_changes(default: Template) -> 
     ]
 
 
+def test_events_are_kept_for_30_days_whatever_logs_are(default: Template, custom: Template) -> None:
+    for template in (default, custom):
+        groups = template.find_resources("AWS::Logs::LogGroup")
+        (events,) = (each["Properties"] for id, each in groups.items() if id.startswith("StorageEvents"))
+        assert events["RetentionInDays"] == 30
+        assert "KmsKeyId" in events
+
+
 @pytest.mark.parametrize("kind", KEPT)
 def test_deleting_the_stack_keeps_the_data_unless_told_otherwise(
     default: Template, custom: Template, kind: str

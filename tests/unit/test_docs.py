@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import seen
 from ops import cli, coverage, openapi
 from shared import condition, errors
 from shared.providers import Provider
@@ -28,7 +29,7 @@ LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]*))?\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 QUOTED = re.compile(r"From \[`([^`]+)`\][^`]*?:\n\n```python\n(.*?)```", re.DOTALL)
 NAMED_PATH = re.compile(r"`((?:[\w.]+/)+[\w.]+\.\w+|[\w]+\.(?:py|json|toml|lock))`")
-OUR_FOLDERS = ("functions/", "shared/", "infra/", "ops/", "sandbox/", "tests/", "docs/")
+OUR_FOLDERS = ("functions/", "shared/", "infra/", "ops/", "sandbox/", "tests/", "docs/", "bench/")
 
 
 def text(page: Path) -> str:
@@ -104,6 +105,10 @@ def test_every_error_code_is_in_the_readme() -> None:
 
 def test_every_reason_of_a_connection_is_explained() -> None:
     assert [cause for cause in condition.ADVICE if f"| `{cause}` |" not in text(OPERATIONS)] == []
+
+
+def test_what_events_and_passes_cost_is_as_computed() -> None:
+    assert seen.text() in text(OPERATIONS), "paste what `python -m bench.seen` prints"
 
 
 # ---------------------------------------------------------------- true

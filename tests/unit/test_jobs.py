@@ -30,6 +30,7 @@ all_jobs = st.builds(
     task=st.sampled_from(["sync", "subscribe", "aggregate", "everyone"]),
     reason=st.sampled_from(["webhook", "poll", "backfill", "sync", "upload"]),
     as_of=st.integers(0, 2**53),
+    received=st.integers(0, 2**53),
     window=st.none() | windows,
     deleted=st.booleans(),
     goodbye=st.booleans(),
@@ -37,8 +38,9 @@ all_jobs = st.builds(
     not_before=st.integers(0, 2**53),
     waited=st.integers(0, 2**53),
     **dict.fromkeys(("provider", "connection", "account", "user", "document", "payload", "tracked", "part"), words),
-    **dict.fromkeys(("resources", "services"), many),
+    **dict.fromkeys(("resources", "services", "same"), many),
     segment=words,
+    run=words,
 )
 POLL = Job(id="j", reason="poll", as_of=1, connection="c")
 HINT = Job(id="j", reason="webhook", as_of=1, connection="c", resources=("steps",), document="d")
@@ -57,8 +59,8 @@ def test_the_strategy_tries_every_field() -> None:
 FULL = Job(
     id="j", task="subscribe", reason="sync", as_of=1, provider="p", connection="c", account="a", user="u",
     resources=("r",), window=("2026-11-20", "2026-11-21"), document="d", deleted=True, goodbye=True, payload="x",
-    tracked="t", part="w", services=("s",), segment="1#0", attempt=2,
-    not_before=3, waited=4,
+    tracked="t", part="w", services=("s",), segment="1#0", attempt=2, received=1, run="r",
+    same=("i",), not_before=3, waited=4,
 )  # fmt: skip
 
 

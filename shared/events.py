@@ -1,0 +1,163 @@
+"""What became of all that came in about a person: a line for each message, in a log stream of the person's own, kept
+for 30 days.
+
+A line costs a quarter of what a write to a table would (`python -m bench.seen`); a stream is read by itself, and is
+deleted with the person. A poll that found nothing new leaves no line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
+from typing import Any
+
+import orjson
+from botocore.exceptions import BotoCoreError, ClientError
+
+from shared.aws import logs
+from shared.errors import BadRequestError, BusyError
+from shared.jobs import now_ms
+from shared.log import logger
+from shared.outcomes import Outcome, Result
+from shared.settings import settings
+
+NOBODY = "nobody"
+"""The stream of what was for nobody that we know."""
+PAGES = 5
+Line = dict[str, Any]
+NOTHING: tuple[Any, ...] = (0, "", "", "")
+
+
+def stream(user: str) -> str:
+    """A log stream's name is shown in many places, and allows few characters."""
+    return hashlib.sha256(user.encode()).hexdigest() if user else NOBODY
+
+
+def keep(outcomes: Iterable[Outcome], pool: Executor) -> None:
+    """One call for each person, all at once in the `pool`. What cannot be kept is only logged: the work is done."""
+    told: dict[str, list[Line]] = {}
+    for outcome in outcomes:
+        if is_told(outcome):
+            told.setdefault(stream(outcome.held.user if outcome.held else ""), []).append(line(outcome))
+    list(pool.map(_put, told, told.values()))
+
+
+def is_told(outcome: Outcome) -> bool:
+    """What asks a vendor, or was handed to us."""
+    return outcome.job.task == "sync" and not (outcome.job.reason == "poll" and outcome.state == "unchanged")
+
+
+def line(outcome: Outcome) -> Line:
+    """Identifiers, instants in milliseconds, days and counts; what is empty is left out."""
+    job = outcome.job
+    told = {
+        "id": job.id,
+        "reason": job.reason,
+        "provider": outcome.held.provider if outcome.held else job.provider,
+        "connection": job.connection,
+        "received": job.received or job.as_of,
+        "fetched": outcome.fetched,
+        "finished": now_ms(),
+        "outcome": outcome.state,
+        "cause": outcome.cause,
+        "final": outcome.state == "failed" and outcome.final,
+        "attempt": job.attempt,
+        "same": list(outcome.same),
+        "resources": {name: brought(result) for name, result in outcome.results.items()},
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def brought(result: Result) -> list[Any]:
+    """Days written, the first and the last of them, why there is nothing; without what is empty at its end."""
+    days = sorted(result.written) or [""]
+    row = [len(result.written), days[0], days[-1], result.cause]
+    return row if result.cause else row[:-1] if result.written else []
+
+
+def told(row: list[Any]) -> tuple[int, str, str, str]:
+    """What `brought` made a row of: days written, the first, the last, and the cause."""
+    days, first, last, cause = [*row, *NOTHING[len(row) :]]
+    return days, first, last, cause
+
+
+def of(user: str, first: int, last: int, provider: str, page: str, at_most: int) -> tuple[list[Line], str]:
+    """The person's lines of a span, newest first, and how to ask for the next page; "" where there is none.
+
+    A page may be short of `at_most` and still have another behind it. Raises BadRequestError for a page of another
+    question, and BusyError where too many ask: AWS answers some tens of such questions a second, for everybody.
+    """
+    found: list[Line] = []
+    for _ in range(PAGES):
+        read = _read(user, first, last, page, at_most - len(found))
+        lines = map(orjson.loads, (event["message"] for event in reversed(read["events"])))
+        found += [line for line in lines if provider in ("", line.get("provider"))]
+        at_end = read["nextBackwardToken"] == page
+        page = read["nextBackwardToken"]
+        if at_end or len(found) == at_most:
+            return found, "" if at_end else page
+    return found, page
+
+
+def everybody(first: int) -> Iterator[Line]:
+    """All lines since then, in order. Reads the streams of everybody: an operator's question."""
+    pages = logs().get_paginator("filter_log_events").paginate(logGroupName=settings().events_log, startTime=first)
+    for page in pages:
+        yield from map(orjson.loads, (event["message"] for event in page["events"]))
+
+
+def forget(user: str) -> int:
+    """Deletes the person's stream; how many there were."""
+    try:
+        logs().delete_log_stream(logGroupName=settings().events_log, logStreamName=stream(user))
+    except ClientError as error:
+        if _code(error) != "ResourceNotFoundException":
+            raise
+        return 0
+    return 1
+
+
+def _read(user: str, first: int, last: int, page: str, limit: int) -> dict[str, Any]:
+    more = {"nextToken": page} if page else {}
+    try:
+        read: dict[str, Any] = logs().get_log_events(
+            logGroupName=settings().events_log, logStreamName=stream(user), startTime=first, endTime=last,
+            limit=limit, **more,
+        )  # fmt: skip
+    except ClientError as error:
+        if _code(error) == "ResourceNotFoundException":
+            return {"events": [], "nextBackwardToken": page}
+        if _code(error) == "InvalidParameterException":
+            raise BadRequestError("not a page of this list", "page") from error
+        if _code(error) == "ThrottlingException":
+            raise BusyError("too many ask for events at once; try again in a second") from error
+        raise
+    return read
+
+
+def _put(name: str, lines: list[Line]) -> None:
+    events = [{"timestamp": line["finished"], "message": orjson.dumps(line).decode()} for line in lines]
+    target = {"logGroupName": settings().events_log, "logStreamName": name}
+    try:
+        try:
+            logs().put_log_events(**target, logEvents=events)
+        except ClientError as error:
+            if _code(error) != "ResourceNotFoundException":
+                raise
+            _make(target)
+            logs().put_log_events(**target, logEvents=events)
+    except (ClientError, BotoCoreError) as error:
+        logger().warning("events not kept", extra={"error": type(error).__name__, "events": lines})
+
+
+def _make(target: dict[str, str]) -> None:
+    try:
+        logs().create_log_stream(**target)
+    except ClientError as error:
+        if _code(error) != "ResourceAlreadyExistsException":
+            raise
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response["Error"]["Code"])
