@@ -66,8 +66,8 @@ def proposal(section: Section, change: Change, by: str) -> Section | None:
         return None
     if not section.rev and not news.documents:
         return None  # an empty answer about a day never seen
-    if not (news.whole or news.documents or news.moved or news.deleted & set(section.ids)):
-        return None  # a departure of what was never here
+    if not (news.whole or news.documents or news.moved or news.deleted & set(section.ids) or section.by == by):
+        return None  # a departure of what was never here, and not of what I have taken out before I died
     known = learn(Known({d.id: d for d in section.documents()}, section.as_of), news)
     data, digest = pack(known.documents.values())
     ids = tuple(sorted(filter(None, known.documents)))

@@ -219,18 +219,22 @@ def forget_tokens(held: Connection) -> None:
 
 
 def delete(held: Connection) -> None:
-    """The connection and its salt first: what was sealed for it no longer opens, wherever a copy lies."""
-    control.take(f"C#{held.id}", "C")
-    control.take(f"C#{held.id}", "B")
-    control.take(f"U#{held.user}", f"C#{held.provider}")
+    """The connection and its salt: what was sealed for it no longer opens, wherever a copy lies.
+
+    With what leads to it, in one transaction: a pointer left behind by whoever died in between would lead nowhere, and
+    keep the person from connecting again.
+    """
+    ways = [(f"C#{held.id}", "C"), (f"C#{held.id}", "B"), (f"U#{held.user}", f"C#{held.provider}")]
     if held.account:
-        control.take(f"X#{held.provider}#{held.account}", held.id)
+        ways.append((f"X#{held.provider}#{held.account}", held.id))
+    control.take_together(ways)
 
 
 def suspend(connection_id: str, cause: str, generation: int | None = None) -> bool:
     """The person must consent again: no more polls, no more tokens. With a `generation`, only if it is still that."""
-    condition = "attribute_exists(pk)" if generation is None else "generation = :seen"
-    given = {"state": "reconnect", "cause": cause, "now": now_ms(), "seen": generation}
+    same = "attribute_exists(pk)" if generation is None else "generation = :seen"
+    condition = f"{same} AND #state <> :closed"  # who left is not asked to come back
+    given = {"state": "reconnect", "cause": cause, "now": now_ms(), "seen": generation, "closed": "disconnected"}
     return control.update(
         f"C#{connection_id}",
         "C",

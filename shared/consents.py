@@ -30,9 +30,14 @@ EMPTY: dict[str, Any] = {"count": 0, "hash": b""}
 def record(
     key: bytes, user: str, action: Action, provider: str, scopes: Iterable[str] = (), text: str = "", cause: str = ""
 ) -> None:
-    """Appends one entry. `text` is the version of the words the person agreed to, `cause` why consent ended."""
+    """Appends one entry. `text` is the version of the words the person agreed to, `cause` why consent ended.
+
+    Nothing where it ended for that cause already: whoever says so again died after the first time, or was not alone.
+    """
     while True:
         last = head(user) or EMPTY
+        if action == "withdrawn" and ended(user, provider) == cause:
+            return
         entry: dict[str, Any] = {
             "number": last["count"] + 1,
             "at": now_ms(),
@@ -57,6 +62,12 @@ def chained(key: bytes, user: str, entry: dict[str, Any]) -> bytes:
 def entries(user: str) -> list[dict[str, Any]]:
     """In the order of their keys, whatever they say their number is."""
     return [item for item in control.under(f"U#{user}", "N#") if item["sk"] != HEAD]
+
+
+def ended(user: str, provider: str) -> str | None:
+    """Why the consent to this provider ended, if it did."""
+    said = [entry for entry in entries(user) if entry["provider"] == provider]
+    return str(said[-1]["cause"]) if said and said[-1]["action"] == "withdrawn" else None
 
 
 def head(user: str) -> dict[str, Any] | None:

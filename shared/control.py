@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
@@ -53,6 +53,13 @@ def take(pk: str, sk: str) -> Item | None:
     """Deletes the item and returns it: of several who try, one gets it."""
     reply = dynamodb().delete_item(TableName=settings().control_table, Key=key(pk, sk), ReturnValues="ALL_OLD")
     return plain(reply["Attributes"]) if "Attributes" in reply else None
+
+
+def take_together(keys: Iterable[tuple[str, str]]) -> None:
+    """Deletes all of these items, or none."""
+    table = settings().control_table
+    writes: Any = [{"Delete": {"TableName": table, "Key": key(pk, sk)}} for pk, sk in keys]
+    dynamodb().transact_write_items(TransactItems=writes)
 
 
 def update(

@@ -6,7 +6,7 @@ pk M#<message>   sk M   error, said, at: of the last failure, for as long as the
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -40,9 +40,20 @@ def cause(message: str) -> str:
     return ": ".join(filter(None, (noted["error"], noted["said"]))) if noted else ""
 
 
-def drop(user: str) -> int:
-    """Deletes the messages of the person, and of connections that are no more; returns how many."""
-    return sum(_drop(queue, lambda told: is_gone(told, user)) for queue in settings().dead_letter_queues)
+Letter = tuple[str, str]
+"""Its queue, and the handle to delete it by."""
+
+
+def about(user: str) -> list[Letter]:
+    """The messages of the person, and of connections that are no more. Each is looked at once: all come back when
+    their minute is over, those that are not deleted by then."""
+    queues = settings().dead_letter_queues
+    return [(queue, m["ReceiptHandle"]) for queue in queues for m in _all(queue) if is_gone(read(m["Body"]), user)]
+
+
+def drop(letters: Iterable[Letter]) -> None:
+    for queue, handle in letters:
+        call("sqs", "AmazonSQS.DeleteMessage", {"QueueUrl": queue, "ReceiptHandle": handle})
 
 
 def is_gone(told: dict[str, Any], user: str) -> bool:
@@ -50,16 +61,9 @@ def is_gone(told: dict[str, Any], user: str) -> bool:
     return told.get("user") == user or bool(connection and connections.load(connection) is None)
 
 
-def _drop(queue: str, wanted: Callable[[dict[str, Any]], bool]) -> int:
-    """Looks at each message once: those not wanted come back when their minute is over."""
-    dropped = 0
+def _all(queue: str) -> Iterator[dict[str, Any]]:
     while messages := _receive(queue):
-        for message in messages:
-            if wanted(read(message["Body"])):
-                request = {"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]}
-                call("sqs", "AmazonSQS.DeleteMessage", request)
-                dropped += 1
-    return dropped
+        yield from messages
 
 
 def _receive(queue: str) -> list[dict[str, Any]]:

@@ -6,6 +6,8 @@ What a write in flight puts back is taken by the second sweep. Resumable and rep
 
 from __future__ import annotations
 
+import hmac
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from shared import connections, consents, control, dead_letters, events, jobs, progress, sections
@@ -13,22 +15,19 @@ from shared.errors import RetryLaterError
 from shared.jobs import Job, now_ms
 from shared.leaving import part
 from shared.log import logger
+from shared.secret import apps
 from shared.settings import settings
 
 FIRST, AGAIN = "first sweep", "second sweep"
-KINDS = {"C": "connections", "J": "jobs", "N": "consents", "S": "sign-ins begun"}
+DATA = {"P": "sections", "D": "days", "T": "tombstones", "Z": "profiles"}
+KINDS = {**DATA, "C": "connections", "J": "jobs", "N": "consents", "S": "sign-ins begun"}
 
 
 def erase(job: Job) -> None:
     if job.part == FIRST:
         goodbyes(job)
-        proof(job.user)
-    swept = sweep(job.user)
-    swept["dead letters"] = dead_letters.drop(job.user)
-    swept["event streams"] = events.forget(job.user)
-    for what, count in swept.items():
-        progress.tell(job.tracked, f"{job.part}: {what}", count)
-    logger().info("swept", extra={"job": job.id, "part": job.part, **swept})
+        proof(job)
+    sweep(job)
     if job.part == FIRST:
         # Queued before this part is called finished: a worker that dies in between repeats both.
         wait = settings().longest_job_s
@@ -57,24 +56,34 @@ def goodbyes(job: Job) -> None:
         connections.delete(held)
 
 
-def proof(user: str) -> None:
-    """Where the operator keeps one: that somebody consented and left, with nothing that says who."""
-    if settings().keep_consent_proof and (head := consents.head(user)):
-        control.put({"pk": f"PROOF#{jobs.new_id()}", "sk": "PROOF", **head, "erased": now_ms()})
+def proof(job: Job) -> None:
+    """Where the operator keeps one: that somebody consented and left, with nothing that says who. Its name is derived,
+    so that a repetition is the same proof, and only with our key leads back to the job."""
+    if settings().keep_consent_proof and (head := consents.head(job.user)):
+        name = hmac.digest(apps().hooks.key, f"proof|{job.id}".encode(), "sha256").hex()
+        control.put({"pk": f"PROOF#{name}", "sk": "PROOF", **head, "erased": now_ms()})
 
 
-def sweep(user: str) -> dict[str, int]:
-    """Deletes everything kept under the person, and says how much of what there was."""
-    found = sections.erase(user)
-    for item in list(control.under(f"U#{user}")):
-        kind = item["sk"].partition("#")[0]
-        if kind == "J":
+def sweep(job: Job) -> None:
+    """Deletes everything kept under the person. How much there was is told before it goes: a worker that died and
+    counts again finds less, and the first word stands."""
+    data, ours = sections.everything(job.user), list(control.under(f"U#{job.user}"))
+    kept = Counter(KINDS[sk.partition("#")[0]] for sk in (*(i["sk"]["S"] for i in data), *(i["sk"] for i in ours)))
+    letters = dead_letters.about(job.user)
+    counts = {**dict.fromkeys(DATA.values(), 0), **kept, "dead letters": len(letters)}
+    for what, count in counts.items():
+        progress.tell(job.tracked, f"{job.part}: {what}", count)
+    logger().info("swept", extra={"job": job.id, "part": job.part, **counts})
+    dead_letters.drop(letters)
+    sections.erase(data)
+    events.forget(job.user)
+    progress.tell(job.tracked, "events", "deleted")
+    for item in ours:
+        if item["sk"].startswith("J#"):
             control.take(f"J#{item['id']}", "J")
-        if kind == "S":
+        if item["sk"].startswith("S#"):
             control.take(item["sk"], "S")
-        control.take(f"U#{user}", item["sk"])
-        found[KINDS[kind]] = found.get(KINDS[kind], 0) + 1
-    return found
+        control.take(f"U#{job.user}", item["sk"])
 
 
 def started(user: str) -> str:

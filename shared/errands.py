@@ -33,8 +33,7 @@ def forget(job: Job, held: Connection) -> None:
     for name in job.resources:
         # First of all: an answer fetched before the deletion may still be on its way.
         sections.bury(held.user, source.id, name, job.document, job.as_of)
-        key = sections.holding(held.user, source.id, name, job.document)
-        if key:
+        for key in sections.holding(held.user, source.id, name, job.document, job.id):
             news = News(job.as_of, deleted=frozenset({job.document}))
             said = commit(sections, Change(key, news, source.kind, version=source.resource(name).version), job.id)
             announce([said] if said else [])
@@ -43,7 +42,7 @@ def forget(job: Job, held: Connection) -> None:
 def goodbye(job: Job, held: Connection) -> None:
     """The person ended the grant at the vendor, it says; whether the grant lives is seen by renewing its token. A late
     goodbye to an earlier grant ends nothing. Raises RetryLaterError until the vendor has refused twice."""
-    if held.state != "active" or held.since > job.as_of:
+    if not concerns(job, held):
         return
     source, credentials = provider(held.provider), apps()
     try:
@@ -51,6 +50,11 @@ def goodbye(job: Job, held: Connection) -> None:
     except ReconnectError:
         consents.record(credentials.hooks.key, held.user, "withdrawn", held.provider, cause="revoked_at_vendor")
         connections.suspend(held.id, "revoked_at_vendor")
+
+
+def concerns(job: Job, held: Connection) -> bool:
+    """A grant that was seen to be over and not yet called so, too: whoever saw it may have died right then."""
+    return held.since <= job.as_of if held.state == "active" else held.cause in tokens.CONDEMNED.values()
 
 
 def aggregate(job: Job) -> None:

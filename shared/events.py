@@ -107,15 +107,13 @@ def everybody(first: int) -> Iterator[Line]:
         yield from map(orjson.loads, (event["message"] for event in page["events"]))
 
 
-def forget(user: str) -> int:
-    """Deletes the person's stream; how many there were."""
+def forget(user: str) -> None:
+    """Deletes the person's stream, if there is one."""
     try:
         logs().delete_log_stream(logGroupName=settings().events_log, logStreamName=stream(user))
     except ClientError as error:
         if _code(error) != "ResourceNotFoundException":
             raise
-        return 0
-    return 1
 
 
 def _read(user: str, first: int, last: int, page: str, limit: int) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def mapped(visit: Visit, question: Question) -> Filed:
 def departed(visit: Visit, question: Question, ids: list[str]) -> Iterator[Change]:
     """A document asked for by its id may turn out to be none any more, wherever it was."""
     for id_ in ids:
-        key = sections.holding(visit.connection.user, visit.provider.id, question.resource.name, id_)
-        if key:
+        where = visit.connection.user, visit.provider.id, question.resource.name
+        for key in sections.holding(*where, id_, visit.job.id):
             news = News(question.as_of, deleted=frozenset({id_}))
             yield Change(key, news, visit.provider.kind, version=question.resource.version)

@@ -95,11 +95,12 @@ def gather(documents: Iterable[Document]) -> dict[str, Document]:
 
 
 def united(old: Document, new: Document) -> Document:
-    """Samples by (metric, instant), the newer of each."""
+    """Samples by (metric, instant), the newer of each, in the newer of the two documents."""
     found = columns(old)
     for key, column in columns(new).items():
         found[key] = merged(found[key], column) if key in found else column
-    return replace(new, as_of=max(age(old), age(new)), series=tuple(found[key] for key in sorted(found)))
+    newer = new if age(new) >= age(old) else old
+    return replace(newer, series=tuple(found[key] for key in sorted(found)))
 
 
 def columns(document: Document) -> dict[tuple[str, str], Series]:

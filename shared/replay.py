@@ -65,6 +65,7 @@ def again(job: Job, held: Connection, source: Provider) -> Counts:
     counts["expired"] = sum(len(keys) for pointer, keys in pointing.items() if opened[pointer] is None)
     oldest_first = sorted(filter(None, opened.values()), key=lambda question: question.as_of)
     dates = {question.raw: question.as_of for question in oldest_first}
+    written: set[Key] = set()
     for question in oldest_first:
         keys = pointing[question.resource.name, question.raw]
         try:
@@ -72,10 +73,10 @@ def again(job: Job, held: Connection, source: Provider) -> Counts:
         except ProviderChangedError:
             counts["unread"] += len(keys)
         else:
-            reply = Reply(visit, question, question.filed, asked, tuple(keys), dates)
+            reply = Reply(visit, question, question.filed, asked, tuple(keys), dates, written)
             counts["partly"] += reply.partly
-            counts["changed"] += reply.learn()
-    return counts
+            reply.learn()
+    return counts | {"changed": len(written)}
 
 
 def concerns(job: Job, source: Provider, key: Key) -> bool:
@@ -105,7 +106,7 @@ def reopened(held: Connection, source: Provider, pointer: tuple[str, str]) -> Qu
 class Reply:
     """A kept reply and what it becomes. `asked` are the days of the replay, `pointing` the reply's sections in them,
     `dates` how old each reply is that is replayed. A day more on either side belongs to it: it receives what moves
-    there."""
+    there. `written` is what this replay has written and told of, all replies together."""
 
     visit: Visit
     question: Question
@@ -113,6 +114,7 @@ class Reply:
     asked: Window
     pointing: tuple[Key, ...]
     dates: Mapping[str, int]
+    written: set[Key]
 
     @cached_property
     def said(self) -> list[Change]:
@@ -173,9 +175,9 @@ class Reply:
     def age(self, document: Document) -> int:
         return self.question.as_of if document.as_of is None else document.as_of
 
-    def learn(self) -> int:
-        """How many sections changed. What moves is in its new place, and told of, before it leaves the old one; so a
-        replay that dies anywhere is finished by being done again."""
+    def learn(self) -> None:
+        """What moves is in its new place, and told of, before it leaves the old one; so a replay that dies anywhere is
+        finished by being done again."""
         own = [self.own(change) for change in self.said if self.owns(change.key)]
         foreign = [self.foreign(change) for change in self.said if not self.owns(change.key)]
         brought = [replace(c, news=replace(c.news, deleted=frozenset(), moved=frozenset())) for c in foreign]
@@ -183,19 +185,23 @@ class Reply:
         self.question.filed = replace(self.filed, changes=brought + own + cleared)
         living = unburied(self.visit, self.question, self.stored)
         believed = ([c.only(living) for c in brought], [c.only(living) for c in own], cleared)
-        return sum(map(self.commit, believed)) + self.commit(list(self.taken()))
+        for changes in believed:
+            self.commit(changes)
+        self.commit(list(self.taken()))
 
-    def commit(self, changes: Sequence[Change]) -> int:
+    def commit(self, changes: Sequence[Change]) -> None:
         """Looks again at what is stored: an earlier step may have written it."""
         by, said = self.visit.job.id, []
         stored = sections.read(change.key for change in changes)
         for change in changes:
             section = stored[change.key]
-            if not is_same(section, proposal(section, change, by)):
+            proposed = proposal(section, change, by)
+            told = change.key in self.written and proposed and proposed.hash == section.hash
+            if not (told or is_same(section, proposed)):
                 said.append(commit(sections, change, by, section))
         announcements = [announcement for announcement in said if announcement]
         announce(announcements)
-        return len(announcements)
+        self.written.update(announcement.key for announcement in announcements)
 
     def taken(self) -> Iterator[Change]:
         """What stayed goes after all, where a replay of its new day took it in at the same time."""

@@ -8,7 +8,7 @@ pk user   sk T#<source>#<resource>#<id>    a deletion whose document was not her
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -134,13 +134,17 @@ def buried(user: str, source: str, resource: str, ids: Iterable[str], now: int) 
     return {item["sk"]["S"].split("#", 3)[3]: int(item["as_of"]["N"]) for item in stones}
 
 
-def holding(user: str, source: str, resource: str, id_: str) -> Key | None:
-    """The section that holds a document, newest day first. Rare, and so a walk rather than an index."""
+def holding(user: str, source: str, resource: str, id_: str, by: str) -> Iterator[Key]:
+    """The section that holds a document, and those the job `by` wrote last: it may have taken the document out of one
+    and died. Newest day first; rare, and so a walk rather than an index."""
     suffix = f"#{source}#{resource}"
-    for item in query(user, "P#", "P$", newest_first=True, projection="sk, ids"):
-        if item["sk"]["S"].endswith(suffix) and id_ in item.get("ids", {}).get("SS", []):
-            return Key(user, item["sk"]["S"].split("#")[1], source, resource)
-    return None
+    for item in query(user, "P#", "P$", newest_first=True, projection="sk, ids, #by", names={"#by": "by"}):
+        if item["sk"]["S"].endswith(suffix):
+            here = id_ in item.get("ids", {}).get("SS", [])
+            if here or item["by"]["S"] == by:
+                yield Key(user, item["sk"]["S"].split("#")[1], source, resource)
+            if here:
+                return
 
 
 def sections(user: str, first: str, last: str, consistent: bool = False) -> Iterator[Section]:
@@ -171,14 +175,14 @@ def purge(user: str, source: str) -> int:
     return count
 
 
-def erase(user: str) -> dict[str, int]:
-    """Deletes every item of the person; returns how many of each kind there were."""
-    kinds = {"P": "sections", "D": "days", "T": "tombstones", "Z": "profiles"}
-    counts = dict.fromkeys(kinds.values(), 0)
-    for item in query(user, "!", "~", projection="pk, sk"):
+def everything(user: str) -> list[dict[str, AttributeValueTypeDef]]:
+    """The keys of every item of the person."""
+    return list(query(user, "!", "~", projection="pk, sk"))
+
+
+def erase(items: Iterable[dict[str, AttributeValueTypeDef]]) -> None:
+    for item in items:
         _delete(item)
-        counts[kinds[item["sk"]["S"].partition("#")[0]]] += 1
-    return counts
 
 
 def _delete(item: dict[str, AttributeValueTypeDef]) -> None:
@@ -204,10 +208,19 @@ def _person(user: str) -> dict[str, AttributeValueTypeDef]:
 
 
 def query(
-    user: str, low: str, high: str, *, newest_first: bool = False, projection: str = "", consistent: bool = False
+    user: str,
+    low: str,
+    high: str,
+    *,
+    newest_first: bool = False,
+    projection: str = "",
+    names: Mapping[str, str] | None = None,
+    consistent: bool = False,
 ) -> Iterator[dict[str, AttributeValueTypeDef]]:
     """The user's items from sort key `low` to `high`, as many pages as there are."""
     more: dict[str, Any] = {"ProjectionExpression": projection} if projection else {}
+    if names:
+        more["ExpressionAttributeNames"] = dict(names)
     while True:
         page = dynamodb().query(
             TableName=settings().data_table,

@@ -40,7 +40,7 @@ from shared.secret import apps
 from shared.settings import settings
 from shared.subscriptions import ensure
 from shared.visits import Visit, plan
-from shared.writing import touch, write
+from shared.writing import write
 
 OPENERS = 8
 ERRANDS: dict[str, Callable[[Job], None]] = {
@@ -234,7 +234,6 @@ def settle(visit: Visit, queue: str) -> None:
         if isinstance(question.error, NotGrantedError | ReconnectError):
             outcome = {"job": job.id, "resource": question.resource.name, "outcome": type(question.error).__name__}
             logger().info("not synced", extra=outcome)
-    touch(visit)
     if waiting:
         if job.tracked:
             note(job.tracked, job.part, outcomes.results(visit))

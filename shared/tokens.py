@@ -29,6 +29,7 @@ LEASE_MS = 60_000
 LOSER_WAITS_S = 3
 UNKNOWN_LIFE_S = 3600
 TOKENS = "SET sealed = :sealed, token_expires = :expires, generation = :next, lease_until = :free"
+CONDEMNED = {"ended": "invalid_grant", "lost": "refresh_reply_lost"}
 DOUBTS = "suspect_since, refreshing_since, reply_lost"
 
 
@@ -172,7 +173,7 @@ def keep(provider: Provider, held: Connection, reply: Json, consented: bool = Fa
     }
     ring = {"ring": connections.segment(held.id)} if provider.timer_polling else {}
     since = {"since": now_ms()} if consented else {}
-    causes = {} if consented else {"ended": "invalid_grant", "lost": "refresh_reply_lost"}
+    causes = {} if consented else CONDEMNED
     still = (
         "generation = :seen" if consented else "generation = :seen AND (#state = :active OR cause IN (:ended, :lost))"
     )

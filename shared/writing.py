@@ -20,13 +20,14 @@ STAMPS = {"webhook": "last_push_at", "poll": "last_poll_at"}
 
 
 def write(visit: Visit) -> None:
-    """Sections, slots, announcements, cursors, in that order. Repeating it is harmless."""
+    """Sections, slots, announcements, notes on the connection, cursors, in that order. Repeating it is harmless."""
     learn_zone(visit)
     said: list[Announcement] = []
     for question in visit.questions:
         if question.filed is not None:
             said += written(visit, question)
     announce(said)
+    touch(visit, news=bool(said))
     if visit.job.reason == "poll":
         move_cursors(visit)
 
@@ -88,14 +89,14 @@ def announce(said: Iterable[Announcement]) -> None:
     jobs.send_bodies(settings().changes_queue, bodies)
 
 
-def touch(visit: Visit) -> None:
+def touch(visit: Visit, news: bool) -> None:
     """Notes on the connection that it lives, at most once an hour: a sync that brings nothing new writes nothing."""
     held, now = visit.connection, now_ms()
     stamps = {}
     stamp = STAMPS.get(visit.job.reason)
     if stamp and now - getattr(held, stamp) > HOUR:
         stamps[stamp] = now
-    if any(q.changed for q in visit.questions) and now - held.last_data_at > HOUR:
+    if news and now - held.last_data_at > HOUR:
         stamps["last_data_at"] = now
     if stamps:
         connections.change(held.id, **stamps)

@@ -43,13 +43,53 @@ def invoke(name: str, event: dict[str, Any]) -> Any:
     return import_module(f"functions.{name}.handler").handler(event, CONTEXT)
 
 
-class Gateway(BaseHTTPRequestHandler):
+def answered(method: str, target: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
     """API Gateway's side: a request becomes a payload-2.0 event; `Bearer <sub>[ scope…]` becomes verified claims."""
+    url = urlsplit(target)
+    for verb, pattern, name, private in ROUTES:
+        match = re.fullmatch(pattern, url.path)
+        if match and verb in ("ANY", method):
+            token = headers.get("authorization", "").removeprefix("Bearer ")
+            if private and not token:
+                return 401, {}, b'{"message":"Unauthorized"}'
+            reply = invoke(name, event(method, url.path, url.query, match, token, headers, body))
+            return reply["statusCode"], reply.get("headers", {}), (reply.get("body") or "").encode()
+    return 404, {}, b""
+
+
+def event(
+    method: str, path: str, query: str, match: re.Match[str], token: str, headers: dict[str, str], body: bytes
+) -> dict[str, Any]:
+    text = headers.get("content-type", "").startswith(("application/json", "text/"))
+    subject, _, scope = token.partition(" ")
+    return {
+        "version": "2.0",
+        "routeKey": f"{method} {path}",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": headers,
+        "queryStringParameters": dict(parse_qsl(query)) or None,
+        "pathParameters": {k: v for k, v in match.groupdict().items() if v},
+        "requestContext": {
+            "requestId": "test-request",
+            "stage": "$default",
+            "http": {"method": method, "path": path},
+            "authorizer": {"jwt": {"claims": {"sub": subject, "scope": scope}}} if token else {},
+        },
+        "body": body.decode() if text else base64.b64encode(body).decode(),
+        "isBase64Encoded": not text,
+    }
+
+
+class Gateway(BaseHTTPRequestHandler):
+    """The gateway on a socket."""
 
     lock = RLock()
 
     def do_GET(self) -> None:
-        status, headers, body = self.routed()
+        given = {name.lower(): value for name, value in self.headers.items()}
+        sent = self.rfile.read(int(given.get("content-length", 0)))
+        status, headers, body = answered(self.command, self.path, given, sent)
         self.send_response(status)
         for header, value in {**headers, "content-length": str(len(body))}.items():
             self.send_header(header, value)
@@ -57,41 +97,6 @@ class Gateway(BaseHTTPRequestHandler):
         self.wfile.write(body if self.command != "HEAD" else b"")
 
     do_POST = do_PUT = do_HEAD = do_DELETE = do_GET
-
-    def routed(self) -> tuple[int, dict[str, str], bytes]:
-        url = urlsplit(self.path)
-        for method, pattern, name, private in ROUTES:
-            match = re.fullmatch(pattern, url.path)
-            if match and method in ("ANY", self.command):
-                token = self.headers.get("authorization", "").removeprefix("Bearer ")
-                if private and not token:
-                    return 401, {}, b'{"message":"Unauthorized"}'
-                reply = invoke(name, self.event(url.path, url.query, match, token))
-                return reply["statusCode"], reply.get("headers", {}), (reply.get("body") or "").encode()
-        return 404, {}, b""
-
-    def event(self, path: str, query: str, match: re.Match[str], token: str) -> dict[str, Any]:
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        text = headers.get("content-type", "").startswith(("application/json", "text/"))
-        subject, _, scope = token.partition(" ")
-        return {
-            "version": "2.0",
-            "routeKey": f"{self.command} {path}",
-            "rawPath": path,
-            "rawQueryString": query,
-            "headers": headers,
-            "queryStringParameters": dict(parse_qsl(query)) or None,
-            "pathParameters": {k: v for k, v in match.groupdict().items() if v},
-            "requestContext": {
-                "requestId": "test-request",
-                "stage": "$default",
-                "http": {"method": self.command, "path": path},
-                "authorizer": {"jwt": {"claims": {"sub": subject, "scope": scope}}} if token else {},
-            },
-            "body": body.decode() if text else base64.b64encode(body).decode(),
-            "isBase64Encoded": not text,
-        }
 
     def log_message(self, format: str, *args: Any) -> None:
         """Quiet: tests read replies, not logs."""
@@ -239,14 +244,18 @@ def forget() -> None:
     for service in ("sqs", "secretsmanager"):
         if "AWS_ENDPOINT_URL" in os.environ:
             signed._connection(service).close()
+    lose_memory()
+    for kept in (aws._session, aws.dynamodb, aws.s3, aws.kms, aws.logs, vendor.client, signed._connection):
+        kept.cache_clear()
+    settings.settings.cache_clear()
+
+
+def lose_memory() -> None:
+    """What a process knew and had begun. Its connections to others hold no knowledge, and cost time to make."""
     for pool in (fetching.pool, sync.openers):
         if pool.cache_info().currsize:
             pool().shutdown()
-    clients = (aws.dynamodb, aws.s3, aws.kms, aws.logs, vendor.client)
-    for kept in (aws._session, *clients, fetching.pool, sync.openers):
-        kept.cache_clear()
-    settings.settings.cache_clear()
+        pool.cache_clear()
     budget.turns.cache_clear()
-    signed._connection.cache_clear()
     secret._read = None
     vault._kept.clear()

@@ -94,6 +94,14 @@ def test_samples_commute(news: list[News]) -> None:
     check(news)
 
 
+@given(told(pushes))
+def test_the_offset_is_that_of_the_newest(news: list[News]) -> None:
+    """Each push from another place; an empty one says nothing of where."""
+    said = [replace(n, documents=(replace(n.documents[0], offset=n.as_of),)) for n in news if rows(n.documents[0])]
+    for order in permutations(said):
+        assert [d.offset for d in arrive(order).documents.values()] == [n.as_of for n in said[-1:]]
+
+
 @given(told(pushes, answers))
 @example([News(1, (columns({1: 50}),), whole=True), News(2, whole=True), News(3, (columns({2: 51}),))])
 @example([News(1, (columns({1: 50}),)), News(2, (columns({2: 51}),), whole=True)])
