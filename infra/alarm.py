@@ -18,6 +18,20 @@ def alarm(scope: Construct, id: str, metric: cloudwatch.IMetric, at_least: float
     )
 
 
+def heartbeat(scope: Construct, id: str, metric: cloudwatch.IMetric, means: str) -> cloudwatch.Alarm:
+    """For what never rests, silence is a fault."""
+    return cloudwatch.Alarm(
+        scope,
+        id,
+        metric=metric,
+        threshold=1,
+        evaluation_periods=1,
+        comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+        treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+        alarm_description=means,
+    )
+
+
 def tell(scope: Construct, topic_arn: str) -> None:
     """Every alarm under `scope` speaks to one topic."""
     action = actions.SnsAction(sns.Topic.from_topic_arn(scope, "AlarmTopic", topic_arn))

@@ -1,4 +1,4 @@
-"""One screen: doors, queues, workers, tables."""
+"""One screen: doors, queues, workers, tables, freshness."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,6 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from infra import freshness
 from infra.api import Api
 from infra.function import Function
 from infra.queue import Queue
@@ -15,9 +16,14 @@ MINUTE = Duration.minutes(1)
 
 
 def dashboard(
-    scope: Construct, api: Api, queues: Sequence[Queue], functions: Mapping[str, Function], store: Storage
+    scope: Construct,
+    namespace: str,
+    api: Api,
+    queues: Sequence[Queue],
+    functions: Mapping[str, Function],
+    store: Storage,
 ) -> cloudwatch.Dashboard:
-    rows = [_doors(api), _queues(queues), _functions(functions), _tables(store)]
+    rows = [_doors(api), _queues(queues), _functions(functions), _tables(store), _freshness(namespace)]
     return cloudwatch.Dashboard(scope, "Dashboard", widgets=rows)
 
 
@@ -64,6 +70,17 @@ def _tables(store: Storage) -> list[cloudwatch.IWidget]:
         _graph(
             "Tables: throttled", *(_throttled(table.table_name, way) for table in tables for way in ("Read", "Write"))
         ),
+    ]
+
+
+def _freshness(namespace: str) -> list[cloudwatch.IWidget]:
+    lags = (freshness.metric(namespace, "Lag", provider, "p95") for provider in freshness.watched())
+    used = (freshness.metric(namespace, "PromiseUsed", provider, "p95") for provider in freshness.watched())
+    silent = (freshness.metric(namespace, "Silent", p, "Average") for p in freshness.watched() if p.pushes)
+    return [
+        _graph("Freshness: lag of news, s, p95", *lags),
+        _graph("Freshness: part of the promise used, p95", *used),
+        _graph("Webhooks: part of connections silent", *silent),
     ]
 
 

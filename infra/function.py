@@ -60,12 +60,9 @@ class Function(lambda_.Function):
 
 
 def _role(scope: Construct, id: str, may: Sequence[Grant]) -> iam.Role:
-    return iam.Role(
-        scope,
-        id,
-        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-        inline_policies={"May": iam.PolicyDocument(statements=[grant.statement() for grant in may])},
-    )
+    us = iam.ServicePrincipal("lambda.amazonaws.com")
+    granted = iam.PolicyDocument(statements=[grant.statement() for grant in may])
+    return iam.Role(scope, id, assumed_by=us, inline_policies={"May": granted})
 
 
 def code(root: Path = ROOT) -> lambda_.Code:

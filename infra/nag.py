@@ -49,7 +49,7 @@ def _limit(name: str) -> str:
     if name in WORKERS:
         return "Bounded by what its queue holds; reserved concurrency would burn the receives of throttled batches"
     if name == "poll":
-        return "One scheduled event a minute is all that invokes it"
+        return "A scheduled event a minute, and a message for each segment of that minute, are all that invoke it"
     return "Bounded by the API stage's throttle of 500 requests a second"
 
 
@@ -58,7 +58,8 @@ def _failure(name: str) -> str:
         return "Its event source is a queue with its own dead-letter queue and alarm"
     if name == "poll":
         return (
-            "A tick carries nothing: the next minute's tick starts from the same watermark, and errors raise an alarm"
+            "A tick carries nothing: the next minute's tick starts from the same watermark, and errors raise an alarm; "
+            "segments come from a queue with its own dead-letter queue"
         )
     return "API Gateway invokes it synchronously: the caller gets the error, Lambda never queues the event"
 

@@ -49,6 +49,8 @@ class Settings:
     removal: str
     tags: Mapping[str, str]
     worker_timeout_s: int
+    ring_shards: int
+    """How many messages share the connections of one minute of polling. Raised, nobody is lost; lowered, they are."""
     alarm_topic_arn: str
     layer: str
     """The folder of the functions' dependencies, built for Lambda; empty where Lambda is this machine."""
@@ -91,6 +93,7 @@ class Settings:
             (self.raw_retention_days >= 1, "raw_retention_days: at least 1"),
             (1 <= self.backup_days <= 35, "backup_days: 1 to 35, the range DynamoDB offers"),
             (20 <= self.worker_timeout_s <= 840, "worker_timeout_s: 20 to 840, so that one SQS delay outlasts it"),
+            (1 <= self.ring_shards <= 64, "ring_shards: 1 to 64, and never fewer than before"),
         )
         if wrong := [advice for fine, advice in rules if not fine]:
             raise ValueError("Check cdk.json and -c: " + "; ".join(wrong))

@@ -5,7 +5,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
-from infra import alarm, nag
+from infra import alarm, freshness, nag
 from infra.api import Api
 from infra.dashboard import dashboard
 from infra.function import ROOT, Function, code, dependencies
@@ -15,6 +15,7 @@ from infra.settings import Settings
 from infra.sign_in import UserPool, authorizer
 from infra.storage import Storage
 
+POLL_TIMEOUT_S = 60
 READ = ("GetItem", "BatchGetItem", "Query")
 EDIT = ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
 MERGE = ("GetItem", "PutItem", "UpdateItem", "Query")
@@ -27,9 +28,9 @@ CLOCKS_S = 5
 
 class Tributary(Stack):
     """
-    connect  callback  disconnect  erase     webhook  upload  sync  poll   api  profile  events
-       └────────┴───────────┴───────┴──┐         └───────┴──────┴─────┘      └─┬─┘
-                         connections, tokens             one small job         │ reads
+    connect  callback  disconnect  erase     webhook  upload  sync  poll ── segments (+DLQ)    api  profile  events
+       └────────┴───────────┴───────┴──┐         └───────┴──────┴─────┘                         └─┬─┘
+                         connections, tokens             one small job                            │ reads
                                                  │                    │
                         fresh (+DLQ) ── worker ──┴── bulk (+DLQ) ── worker-bulk
                                                  │
@@ -44,6 +45,7 @@ class Tributary(Stack):
         # Lambda asks that a message stay hidden six times as long as its worker may run.
         self.fresh = Queue(self, "Fresh", key, visibility_s=6 * settings.worker_timeout_s)
         self.bulk = Queue(self, "Bulk", key, visibility_s=6 * settings.worker_timeout_s)
+        self.segments = Queue(self, "Segments", key, visibility_s=6 * POLL_TIMEOUT_S)
         self.changes = Queue(self, "Changes", key)
 
         self.pool = None if settings.oidc_issuer else UserPool(self, "Users", settings)
@@ -51,12 +53,20 @@ class Tributary(Stack):
         self.functions = self._functions()
         self.routes = self.api.open(self.functions)
         self._feed_workers()
+        self._feed_poll()
         self._tick()
 
         alarm.alarm(self, "FreshWaits", self.fresh.oldest_s(), 15 * 60, "Fresh data waits over 15 minutes")
+        alarm.alarm(
+            self, "SegmentsWait", self.segments.oldest_s(), 15 * 60, "Polling is 15 minutes behind its timetable"
+        )
+        ticks = self.functions["poll"].metric_invocations(period=Duration.minutes(15), statistic="Sum")
+        alarm.heartbeat(self, "RingStopped", ticks, "Nothing has been polled for 15 minutes: is the rule enabled?")
+        freshness.alarms(self, settings.stack_name)
         if settings.alarm_topic_arn:
             alarm.tell(self, settings.alarm_topic_arn)
-        dashboard(self, self.api, (self.fresh, self.bulk, self.changes), self.functions, self.store)
+        queues = (self.fresh, self.bulk, self.segments, self.changes)
+        dashboard(self, settings.stack_name, self.api, queues, self.functions, self.store)
         self._outputs()
         for name, value in settings.tags.items():
             Tags.of(self).add(name, value)
@@ -73,6 +83,7 @@ class Tributary(Stack):
             *(raw("raw", "GetObject", "PutObject"), raw("inbox", "GetObject", "PutObject", "DeleteObject")),
             *(store.list_raw, store.events_may("CreateLogStream", "PutLogEvents", "DeleteLogStream")),
         )
+        walk = (own[0], control("GetItem", "UpdateItem"), self.segments.send, self.segments.consume)
         plan: dict[str, tuple[int, int, tuple[Grant, ...]]] = {
             "connect": (256, 10, (*own, control(*EDIT), data("GetItem", "UpdateItem"))),
             "callback": (512, DOOR_S, (*own, control(*EDIT, "ConditionCheckItem"), data(*MERGE), *either)),
@@ -81,7 +92,7 @@ class Tributary(Stack):
             "sync": (256, 10, (*own, control(*MERGE), data("GetItem"), *either)),
             "api": (512, 15, (store.key_may("Decrypt"), control(*READ), data(*READ))),
             "events": (256, 10, (store.key_may("Decrypt"), store.events_may("GetLogEvents"))),
-            "poll": (256, 60, (*own, control(*MERGE), store.read_ring, fresh.send)),
+            "poll": (256, POLL_TIMEOUT_S, (*walk, store.read_ring, fresh.send)),
             "profile": (256, 10, (own[0], control(*READ, "UpdateItem"), data("GetItem", "UpdateItem"))),
             "disconnect": (256, 10, (own[0], control(*MERGE), fresh.send)),
             "erase": (256, 10, (own[0], control("PutItem"), fresh.send)),
@@ -115,6 +126,7 @@ class Tributary(Stack):
             "APP_SECRET": self.store.secret.secret_arn,
             "FRESH_QUEUE": self.fresh.queue_url,
             "BULK_QUEUE": self.bulk.queue_url,
+            "SEGMENTS_QUEUE": self.segments.queue_url,
             "CHANGES_QUEUE": self.changes.queue_url,
             "EVENTS_LOG": self.store.events.log_group_name,
             "PUBLIC_URL": self.api.public_url,
@@ -124,6 +136,8 @@ class Tributary(Stack):
             "BACKUP_DAYS": str(self.settings.backup_days),
             "RAW_DAYS": str(self.settings.raw_retention_days),
             "KEEP_CONSENT_PROOF": str(self.settings.keep_consent_proof).lower(),
+            "RING_SHARDS": str(self.settings.ring_shards),
+            "METRICS_NAMESPACE": self.settings.stack_name,
         }
 
     def _feed_workers(self) -> None:
@@ -137,6 +151,12 @@ class Tributary(Stack):
                 max_batching_window=Duration.seconds(1),
                 report_batch_item_failures=True,
             )
+
+    def _feed_poll(self) -> None:
+        """One segment at a time: each is a page of people, and the next one should not wait for it."""
+        self.functions["poll"].add_event_source_mapping(
+            "Segments", event_source_arn=self.segments.queue_arn, batch_size=1
+        )
 
     def _tick(self) -> None:
         """A lost tick is not retried: the next one starts from the same watermark."""
@@ -159,7 +179,8 @@ class Tributary(Stack):
             "PollFunction": self.functions["poll"].function_name,
             "WorkerFunction": self.functions["worker"].function_name,
         }
-        for name, queue in (("Fresh", self.fresh), ("Bulk", self.bulk), ("Changes", self.changes)):
+        queues = {"Fresh": self.fresh, "Bulk": self.bulk, "Segments": self.segments, "Changes": self.changes}
+        for name, queue in queues.items():
             outputs |= {f"{name}Queue": queue.queue_url, f"{name}Dlq": queue.dead.queue_url}
         if self.pool:
             outputs |= {

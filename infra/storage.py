@@ -108,7 +108,7 @@ class Storage(Construct):
             partition_key=dynamodb.Attribute(name="ring", type=STRING),
             sort_key=dynamodb.Attribute(name="pk", type=STRING),
             projection_type=dynamodb.ProjectionType.INCLUDE,
-            non_key_attributes=["user", "provider", "zone", "wake", "resources"],
+            non_key_attributes=["user", "provider", "zone", "wake", "resources", "silent_since"],
         )
 
     def _raw_access(self) -> s3.Bucket:

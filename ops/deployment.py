@@ -69,14 +69,19 @@ class Deployment:
         finally:
             setenv(before)
 
-    def _environment(self) -> dict[str, str]:
+    def told(self) -> Mapping[str, str]:
+        """What the worker is told."""
         worker = self.client("lambda").get_function_configuration(FunctionName=self.output("WorkerFunction"))
+        variables: Mapping[str, str] = worker["Environment"]["Variables"]
+        return variables
+
+    def _environment(self) -> dict[str, str]:
         found = self.session.get_credentials()
         if found is None:
             raise DeploymentError("no AWS credentials; set AWS_PROFILE, or what else your account is entered by")
         keys = found.get_frozen_credentials()
         told = {
-            **worker["Environment"]["Variables"],
+            **self.told(),
             "AWS_REGION": str(self.session.region_name),
             "AWS_DEFAULT_REGION": str(self.session.region_name),
             "AWS_ACCESS_KEY_ID": str(keys.access_key),

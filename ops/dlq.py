@@ -121,7 +121,7 @@ def add(commands: Any) -> None:
     dropping = operator_command(group, "drop", drop_letters, "Delete dead letters for good.")
     dropping.add_argument("--yes", action="store_true", help="without it, only what would be dropped is told")
     for action in (listing, moving, dropping):
-        action.add_argument("--queue", default="", help="of this queue only: fresh, bulk or changes")
+        action.add_argument("--queue", default="", help="of this queue only: fresh, bulk, segments or changes")
         action.add_argument("--provider", default="", help="of this provider only")
         action.add_argument("--cause", default="", help="whose cause holds this text, in any case")
         action.add_argument(

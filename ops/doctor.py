@@ -33,7 +33,7 @@ from shared.vendor import ask
 
 SKEW_S = 60
 """AWS refuses a signature that is five minutes off, and so do vendors' webhooks here."""
-PATIENCE_S = {"fresh": 15 * 60}
+PATIENCE_S = {"fresh": 15 * 60, "segments": 15 * 60}
 DAY_S = 86_400
 BEHIND_MIN = 5
 WAITING, WORKED_ON, DELAYED = (

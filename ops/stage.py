@@ -16,15 +16,17 @@ import httpx
 from ops.client import Api, ApiError, ask, token
 from ops.deployment import Deployment, of_local
 from ops.local import Local
-from shared.connections import RING_MINUTES, SHARDS
+from shared import connections
 
 T = TypeVar("T")
 PERSON, ZONE = "ada", "Europe/Berlin"
 GUEST, GUEST_ZONE = "ben", "America/New_York"
 PATIENCE_S = 240.0
 QUEUES = ("FreshQueue", "BulkQueue")
-DEAD = ("FreshDlq", "BulkDlq", "ChangesDlq")
+DEAD = ("FreshDlq", "BulkDlq", "SegmentsDlq", "ChangesDlq")
 WAITING = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
+SEGMENTS = 30
+"""In one invocation: a page of each, and a page is a second's work."""
 FIGURES = {"sleep_duration": "sleep_hours", "deep_sleep": "deep_hours", "resting_heart_rate": "resting_hr"}
 """Our metrics of a night, and what the sandbox's truth calls them."""
 
@@ -229,8 +231,13 @@ def delivered(webhooks: Iterable[Mapping[str, Any]]) -> int:
 
 
 def poll(at: Deployment) -> int:
-    """Has every connection of the deployment looked at; how many polls were queued."""
-    segments = [f"{minute}#{shard}" for minute in range(RING_MINUTES) for shard in range(SHARDS)]
+    """Has every connection of the deployment looked at; how many polls were queued. Of a segment of several pages the
+    poller queues the rest itself, uncounted."""
+    every = connections.segments(int(at.told().get("RING_SHARDS", "1")))
+    return sum(look(at, every[start : start + SEGMENTS]) for start in range(0, len(every), SEGMENTS))
+
+
+def look(at: Deployment, segments: list[str]) -> int:
     reply = at.client("lambda").invoke(
         FunctionName=at.output("PollFunction"), Payload=json.dumps({"segments": segments})
     )

@@ -10,7 +10,10 @@ from contextlib import suppress
 from ops.local import Local
 
 TABLES = ("DataTable", "ControlTable")
-QUEUES = ("FreshQueue", "BulkQueue", "ChangesQueue", "FreshDlq", "BulkDlq", "ChangesDlq")
+QUEUES = (
+    *("FreshQueue", "BulkQueue", "SegmentsQueue", "ChangesQueue"),
+    *("FreshDlq", "BulkDlq", "SegmentsDlq", "ChangesDlq"),
+)
 
 
 def tables(system: Local) -> Iterator[tuple[str, bytes]]:

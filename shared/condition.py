@@ -19,6 +19,7 @@ ADVICE = {
     "revoked_at_vendor": "Access was ended at the provider. Connect again to go on.",
     "superseded": "This provider account was connected by somebody else, and allows one at a time. Connect again.",
     "missing_scopes": "Some kinds of data were not allowed. Connect again and allow them to get them.",
+    "push_silent": "The provider has stopped telling us of news. We ask it more often instead: nothing need be done.",
     "no_data": "Nothing new for two days. Open the provider's app and let it sync.",
     "disconnected_by_user": "",
 }
@@ -43,6 +44,8 @@ def of(held: Connection, provider: Provider, now: int) -> Condition:
         return Condition("degraded", "no_data", heard + QUIET_MS)
     if missing_scopes(held, provider):
         return Condition("degraded", "missing_scopes", held.since)
+    if held.silent_since:
+        return Condition("degraded", "push_silent", held.silent_since)
     return Condition("active", "", held.since)
 
 

@@ -22,10 +22,9 @@ from shared.errors import ConflictError
 from shared.jobs import new_id, now_ms
 from shared.providers import OAuth2, Provider
 from shared.settings import settings
+from shared.timetable import LOOK_MINUTES, WAKE_HOUR, Turn
 from shared.vault import Owner
 
-RING_MINUTES = 30
-SHARDS = 1
 State = Literal["pending", "active", "reconnect", "disconnected"]
 
 
@@ -56,12 +55,19 @@ class Connection:
     last_push_at: int = 0
     last_poll_at: int = 0
     last_data_at: int = 0
+    silent_since: int = 0
+    """When polls were found to bring what the vendor's webhooks had not told; 0 while those are trusted."""
+    wake: int = WAKE_HOUR
     backfill: str = ""
     cursors: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def owner(self) -> Owner:
         return Owner(self.user, self.provider, self.id, self.salt)
+
+    @property
+    def turn(self) -> Turn:
+        return Turn(minute_of(self.id), self.zone, self.wake, self.silent_since > 0)
 
 
 def load(connection_id: str) -> Connection | None:
@@ -178,10 +184,19 @@ def _item(made: Connection) -> Item:
     return item
 
 
-def segment(connection_id: str) -> str:
-    """The minute of each half hour at which catch-up polling looks, and its shard."""
-    place = crc32(connection_id.encode())
-    return f"{place % RING_MINUTES}#{place // RING_MINUTES % SHARDS}"
+def segment(connection_id: str, shards: int) -> str:
+    """The minute of each half hour at which catch-up polling looks, and its shard. Of more shards, the first ones have
+    the same names: who was placed among fewer is still found, and moves when its tokens are next renewed."""
+    return f"{minute_of(connection_id)}#{crc32(connection_id.encode()) // LOOK_MINUTES % shards}"
+
+
+def minute_of(connection_id: str) -> int:
+    return crc32(connection_id.encode()) % LOOK_MINUTES
+
+
+def segments(shards: int, minutes: Iterable[int] = range(LOOK_MINUTES)) -> list[str]:
+    """Every segment of these minutes of the half hour."""
+    return [f"{minute}#{shard}" for minute in minutes for shard in range(shards)]
 
 
 def change(connection_id: str, **values: Any) -> bool:

@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 from shared.aws import dynamodb
 from shared.settings import settings
 
+RING_PAGE = 1_000
+"""Connections that one message of a ring segment stands for: a second of sending, so far from any time-out."""
 Item = dict[str, Any]
 _write, _read = TypeSerializer().serialize, TypeDeserializer().deserialize
 
@@ -114,11 +116,18 @@ def under(pk: str, prefix: str = "", consistent: bool = True) -> Iterator[Item]:
     yield from _query(KeyConditionExpression=condition, ExpressionAttributeValues=given, ConsistentRead=consistent)
 
 
-def on_ring(segment: str) -> Iterator[Item]:
-    """The connections of one ring segment, with what the index projects of them."""
-    yield from _query(
-        IndexName="ring", KeyConditionExpression="ring = :ring", ExpressionAttributeValues={":ring": {"S": segment}}
-    )
+def on_ring(segment: str, after: str = "") -> tuple[list[Item], str]:
+    """Connections of one ring segment, with what the index projects of them; and after whom to go on, "" at the end."""
+    request: dict[str, Any] = {
+        "IndexName": "ring",
+        "KeyConditionExpression": "ring = :ring",
+        "ExpressionAttributeValues": {":ring": {"S": segment}},
+        "Limit": RING_PAGE,
+    }
+    if after:
+        request["ExclusiveStartKey"] = {**key(after, "C"), "ring": {"S": segment}}
+    page = dynamodb().query(TableName=settings().control_table, **request)
+    return [plain(item) for item in page["Items"]], page.get("LastEvaluatedKey", {}).get("pk", {}).get("S", "")
 
 
 def _query(**request: Any) -> Iterator[Item]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from shared import connections, jobs
+from shared import jobs
 from shared.errors import OverBudgetError, RateLimitedError, RetryLaterError
 from shared.jobs import Job, now_ms
 from shared.log import logger
@@ -30,10 +30,9 @@ def put_off(visit: Visit, waiting: list[Question], queue: str) -> None:
 
 def next_look(visit: Visit, resource: str) -> int | None:
     """When the ring asks for it again; None for what is not a poll's."""
-    held, now = visit.connection, now_ms()
     if visit.job.reason != "poll":
         return None
-    return next_due(visit.provider, [resource], held.zone, int(connections.segment(held.id).split("#")[0]), now)
+    return next_due(visit.provider, [resource], visit.connection.turn, now_ms())
 
 
 def time_to_wait(visit: Visit, waiting: list[Question], latest: int) -> float:

@@ -68,11 +68,14 @@ def aggregate(job: Job) -> None:
 
 
 def everyone(job: Job) -> None:
-    """A job for each connection of the chosen services on one ring segment."""
-    found = [item for item in control.on_ring(job.segment) if not job.services or item["provider"] in job.services]
-    runs.began(job.run, len(found), job.segment)
-    jobs.send(settings().bulk_queue, [for_one(job, item["pk"].removeprefix("C#")) for item in found])
-    if job.tracked:
+    """A job for each connection of the chosen services on one page of a ring segment; then the next page."""
+    found, rest = control.on_ring(job.segment, job.after)
+    chosen = [item for item in found if not job.services or item["provider"] in job.services]
+    runs.began(job.run, len(chosen), job.page)
+    jobs.send(settings().bulk_queue, [for_one(job, item["pk"].removeprefix("C#")) for item in chosen])
+    if rest:
+        jobs.send(settings().bulk_queue, [replace(job, after=rest)])
+    elif job.tracked:
         finish(job.tracked, job.part)
 
 

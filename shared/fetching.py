@@ -91,6 +91,7 @@ def compare(visit: Visit, question: Question) -> None:
     question.filed = mapped(visit, question)
     stored = sections.read(change.key for change in question.filed.changes)
     question.changed = any(differs(stored[c.key], c, visit.job.id) for c in question.filed.changes)
+    question.begun = any(section.by == visit.job.id for section in stored.values())
 
 
 def mapped(visit: Visit, question: Question) -> Filed:

@@ -22,7 +22,7 @@ DEFERRED_AT_MOST = DAY
 RECEIVES = 5
 """How often a message may be received; one that fails the last time goes to the dead letters."""
 
-Task = Literal["sync", "subscribe", "aggregate", "everyone", "disconnect", "erase", "replay"]
+Task = Literal["sync", "subscribe", "aggregate", "everyone", "disconnect", "erase", "replay", "look"]
 Reason = Literal["webhook", "poll", "backfill", "sync", "upload"]
 
 
@@ -35,7 +35,8 @@ class Job:
     `payload` that a door received (base64, or `s3:<key>`). `as_of` is when our door learned of it, in milliseconds, and
     `received` says so where the vendor dated it otherwise; `tracked` the job whose progress this is `part` of, `run`
     the scheduled pass that queued it. `same` are the ids of hints that this one stands for. `services` and a ring
-    `segment` name everybody connected there. A deferred copy keeps its id, comes `not_before` its time, and remembers
+    `segment` name everybody connected there, from whoever comes `after` one. A `forced` look or poll asks for
+    everything, whatever the timetable says. A deferred copy keeps its id, comes `not_before` its time, and remembers
     how long it `waited` for our own turn (both in milliseconds).
     """
 
@@ -60,6 +61,8 @@ class Job:
     same: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     segment: str = ""
+    after: str = ""
+    forced: bool = False
     attempt: int = 0
     not_before: int = 0
     waited: int = 0
@@ -67,6 +70,11 @@ class Job:
     def next_part(self, part: str) -> Job:
         """The same errand, one step on."""
         return replace(self, id=f"{self.id}.next", part=part, attempt=0)
+
+    @property
+    def page(self) -> str:
+        """Which part of the ring it is about, whoever says it."""
+        return f"{self.segment}.{self.after[-8:]}" if self.after else self.segment
 
     def days(self) -> Window | None:
         return Window(*map(date.fromisoformat, self.window)) if self.window else None

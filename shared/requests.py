@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared import connections, jobs, oauth, progress, runs, visits, zones
-from shared.connections import RING_MINUTES, SHARDS, Connection
+from shared.connections import Connection
 from shared.errors import BadRequestError, ForbiddenError
 from shared.jobs import Job, new_id, now_ms
 from shared.local_time import Zones
@@ -100,7 +100,7 @@ def everyone(request: SyncRequest, machine: bool) -> str:
         raise BadRequestError("only `sync` can be asked for everyone", "action")
     window = visits.recent(request.days, Zones())
     id_, now = new_id(), now_ms()
-    segments = [f"{minute}#{shard}" for minute in range(RING_MINUTES) for shard in range(SHARDS)]
+    segments = connections.segments(settings().ring_shards)
     open_job(id_, EVERYONE, "sync", segments)
     found = [
         Job(

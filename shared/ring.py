@@ -1,4 +1,4 @@
-"""The walker of catch-up polling: every minute, the segments whose minute has come, and what is due on them.
+"""The ring of catch-up polling: a walker queues the segments whose minute has come, a look queues what is due on one.
 
 No scan, and no index write per poll: the index projects only what rarely changes. Segments are queued before the
 watermark moves, so a walker that dies repeats itself, which is harmless.
@@ -6,71 +6,93 @@ watermark moves, so a walker that dies repeats itself, which is harmless.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from shared import control, jobs, runs
-from shared.connections import RING_MINUTES, SHARDS
+from shared import connections, control, jobs, runs
+from shared.control import Item
 from shared.jobs import Job, now_ms
 from shared.log import logger
-from shared.model import MINUTE
+from shared.model import DAY, MINUTE
 from shared.providers.registry import provider, providers
 from shared.settings import settings
-from shared.timetable import WAKE_HOUR, due
+from shared.timetable import LOOK, LOOK_MINUTES, WAKE_HOUR, due
 
 WATERMARK = ("K#ring", "watermark")
-DAILY = 24 * 60
 
 
 def walk(now: int) -> int:
-    """Queues what is due since the last walk; returns how many polls. After an outage only the last half hour counts:
-    every connection is visited within it."""
+    """Queues the segments whose minute has come since the last walk; returns how many. After an outage only the last
+    half hour counts: every connection is visited within it."""
     minute = now // MINUTE
     mark = control.get(*WATERMARK)
     walked = mark["walked"] if mark else minute - 1
-    queued = sum(visit(at) for at in range(max(walked, minute - RING_MINUTES) + 1, minute + 1))
+    passed = [at * MINUTE for at in range(max(walked, minute - LOOK_MINUTES) + 1, minute + 1)]
+    shards = settings().ring_shards
+    looks = [clocked(s, at) for at in passed for s in connections.segments(shards, [at // MINUTE % LOOK_MINUTES])]
+    jobs.send(settings().segments_queue, looks)
+    for midnight in (at for at in passed if at % DAY == 0):
+        run = runs.name(midnight, "renew")
+        renewed = [subscribe(run, p.id) for p in providers() if renews(p.id, "app")]
+        runs.began(run, len(renewed), "apps")
+        jobs.send(settings().fresh_queue, renewed)
     condition = "attribute_not_exists(walked) OR (walked = :before AND walked < :now)"
     control.update(*WATERMARK, "SET walked = :now", {"now": minute, "before": walked}, condition)
-    return queued
+    return len(looks)
 
 
-def visit(minute: int) -> int:
-    segments = [f"{minute % RING_MINUTES}#{shard}" for shard in range(SHARDS)]
-    if minute % DAILY < RING_MINUTES:
-        found = [item for segment in segments for item in control.on_ring(segment)]
-        renew(found, minute % DAILY == 0, runs.name(minute * MINUTE, "renew"))
-    return look(segments, minute * MINUTE)
+def clocked(segment: str, at: int, forced: bool = False) -> Job:
+    id_ = f"look.{segment}.{at // MINUTE}"
+    return Job(id=id_, task="look", reason="poll", as_of=at, segment=segment, forced=forced)
 
 
-def look(segments: Sequence[str], at: int, everything: bool = False) -> int:
-    """Queues a poll for each connection of these segments with something due, or for all (an operator's "now")."""
-    found, run = [], runs.name(at, "asked" if everything else "poll")
-    for item in (item for segment in segments for item in control.on_ring(segment)):
-        resources = item.get("resources", set())
-        source, wake = provider(item["provider"]), item.get("wake", WAKE_HOUR)
-        asked = tuple(sorted(resources)) if everything else due(source, resources, item["zone"], at, wake)
-        if asked:
-            connection = item["pk"].removeprefix("C#")
-            id_ = f"poll.{connection}.{at // MINUTE}"
-            found.append(Job(id=id_, reason="poll", as_of=now_ms(), connection=connection, resources=asked, run=run))
-    runs.began(run, len(found), " ".join(segments))
+def look(job: Job) -> int:
+    """A poll for each connection on one page of a segment with something due, or for all where the look is `forced`;
+    returns how many. Who comes after is another look, so that no segment outgrows an invocation."""
+    page, rest = control.on_ring(job.segment, job.after)
+    found = list(polls(job, page))
+    runs.began(run_of(job), len(found), job.page)
+    if job.as_of % DAY < LOOK and not job.forced:
+        renew(job, page)
     jobs.send(settings().fresh_queue, found)
-    logger().info("ring", extra={"queued": len(found)})
+    if rest:
+        jobs.send(settings().segments_queue, [replace(job, after=rest)])
+    logger().info("ring", extra={"segment": job.segment, "seen": len(page), "queued": len(found)})
     return len(found)
 
 
-def renew(held: Iterable[control.Item], apps_too: bool, run: str) -> None:
-    """Once a day: each person's own subscriptions, and those an app holds for everybody. Vendors drop them silently."""
+def run_of(look: Job) -> str:
+    return runs.name(look.as_of, "asked" if look.forced else "poll")
+
+
+def polls(job: Job, page: Iterable[Item]) -> Iterator[Job]:
+    for item in page:
+        granted, silent = item.get("resources", set()), bool(item.get("silent_since"))
+        source, wake = provider(item["provider"]), item.get("wake", WAKE_HOUR)
+        asked = sorted(granted) if job.forced else due(source, granted, item["zone"], job.as_of, wake, silent)
+        if asked:
+            whose = item["pk"].removeprefix("C#")
+            yield Job(
+                id=f"poll.{whose}.{job.as_of // MINUTE}", reason="poll", as_of=job.as_of, connection=whose,
+                resources=tuple(asked), forced=job.forced, run=run_of(job),
+            )  # fmt: skip
+
+
+def renew(job: Job, page: Iterable[Item]) -> None:
+    """Once a day: each person's own subscriptions. Vendors drop them silently; those of an app are the walker's."""
+    run = runs.name(job.as_of, "renew")
+    mine = (item for item in page if renews(item["provider"], "connection"))
+    renewed = [subscribe(run, item["provider"], item["pk"].removeprefix("C#")) for item in mine]
+    runs.began(run, len(renewed), job.page)
+    jobs.send(settings().fresh_queue, renewed)
+
+
+def renews(provider_id: str, per: str) -> bool:
+    wished = provider(provider_id).subscriptions
+    return wished is not None and wished.per == per
+
+
+def subscribe(run: str, provider_id: str, connection: str = "") -> Job:
     now = now_ms()
-    wished = {p.id: p.subscriptions.per for p in providers() if p.subscriptions}
-    whose = [
-        (item["provider"], item["pk"].removeprefix("C#"))
-        for item in held
-        if wished.get(item["provider"]) == "connection"
-    ]
-    if apps_too:
-        whose += [(p, "") for p, per in wished.items() if per == "app"]
-    runs.began(run, len(whose))
-    one = Job(id="", task="subscribe", reason="poll", as_of=now, run=run)
-    found = [replace(one, id=f"subscribe.{p}.{c}.{now}", provider=p, connection=c) for p, c in whose]
-    jobs.send(settings().fresh_queue, found)
+    id_ = f"subscribe.{provider_id}.{connection}.{now}"
+    return Job(id=id_, task="subscribe", reason="poll", as_of=now, provider=provider_id, connection=connection, run=run)

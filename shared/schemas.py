@@ -111,6 +111,16 @@ class UploadReply(BaseModel):
     errors: list[UploadError]
 
 
+class Freshness(BaseModel):
+    resource: str
+    by: Literal["webhook", "polling"] = Field(description="How news of it is expected to reach us first")
+    as_of: str | None = Field(description="When the newest news of it was known; null where there was none for a week")
+    expected_lag_minutes: int | None = Field(
+        description="What we know should be no older now, lost webhooks included; null where polling is not allowed"
+    )
+    actual_lag_minutes: int | None = Field(description="How long ago it was last known to be complete, to the hour")
+
+
 class Connection(BaseModel):
     id: str
     provider: str
@@ -127,6 +137,7 @@ class Connection(BaseModel):
     last_push_at: str | None
     last_poll_at: str | None
     next_poll_at: str | None
+    freshness: list[Freshness] = Field(description="By resource; empty unless it is connected")
 
 
 class Connections(BaseModel):

@@ -8,7 +8,7 @@ pk user   sk T#<source>#<resource>#<id>    a deletion whose document was not her
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -134,6 +134,14 @@ def buried(user: str, source: str, resource: str, ids: Iterable[str], now: int) 
     return {item["sk"]["S"].split("#", 3)[3]: int(item["as_of"]["N"]) for item in stones}
 
 
+def day_items(user: str, days: Sequence[str]) -> list[dict[str, Any]]:
+    """The items of these days, in their order; an empty one where there is none. Eventually consistent: half the
+    price."""
+    keys: list[dict[str, AttributeValueTypeDef]] = [{"pk": {"S": user}, "sk": {"S": f"D#{day}"}} for day in days]
+    found = {item["sk"]["S"]: item for item in _batch_get(keys, consistent=False)}
+    return [found.get(f"D#{day}", {}) for day in days]
+
+
 def holding(user: str, source: str, resource: str, id_: str, by: str) -> Iterator[Key]:
     """The section that holds a document, and those the job `by` wrote last: it may have taken the document out of one
     and died. Newest day first; rare, and so a walk rather than an index."""
@@ -249,10 +257,10 @@ def _section(key: Key, item: dict[str, Any]) -> Section:
     )
 
 
-def _batch_get(keys: list[dict[str, AttributeValueTypeDef]]) -> Iterator[dict[str, Any]]:
+def _batch_get(keys: list[dict[str, AttributeValueTypeDef]], consistent: bool = True) -> Iterator[dict[str, Any]]:
     table = settings().data_table
     for start in range(0, len(keys), BATCH):
-        asked: Any = {table: {"Keys": keys[start : start + BATCH], "ConsistentRead": True}}
+        asked: Any = {table: {"Keys": keys[start : start + BATCH], "ConsistentRead": consistent}}
         while asked:
             reply = dynamodb().batch_get_item(RequestItems=asked)
             yield from reply["Responses"].get(table, [])

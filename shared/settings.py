@@ -16,6 +16,7 @@ class Settings:
     app_secret: str
     fresh_queue: str
     bulk_queue: str
+    segments_queue: str
     changes_queue: str
     events_log: str
     public_url: str
@@ -26,6 +27,8 @@ class Settings:
     backup_days: int
     raw_days: int
     keep_consent_proof: bool
+    ring_shards: int
+    metrics_namespace: str
 
 
 @cache
@@ -39,6 +42,7 @@ def settings() -> Settings:
         app_secret=env["APP_SECRET"],
         fresh_queue=env["FRESH_QUEUE"],
         bulk_queue=env["BULK_QUEUE"],
+        segments_queue=env["SEGMENTS_QUEUE"],
         changes_queue=env["CHANGES_QUEUE"],
         events_log=env["EVENTS_LOG"],
         public_url=env["PUBLIC_URL"].rstrip("/"),
@@ -48,4 +52,6 @@ def settings() -> Settings:
         backup_days=int(env["BACKUP_DAYS"]),
         raw_days=int(env["RAW_DAYS"]),
         keep_consent_proof=env.get("KEEP_CONSENT_PROOF") == "true",
+        ring_shards=int(env.get("RING_SHARDS", "1")),
+        metrics_namespace=env.get("METRICS_NAMESPACE", "Tributary"),
     )

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 
-from shared import connections, dead_letters, events, jobs, outcomes, runs, zones
+from shared import connections, dead_letters, events, jobs, log, outcomes, runs, zones
 from shared.connections import Connection
 from shared.deferral import put_off, spread
 from shared.erasure import erase
@@ -28,7 +28,8 @@ from shared.errors import (
     cause_of,
 )
 from shared.fetching import answer
-from shared.jobs import Job
+from shared.freshness import measured
+from shared.jobs import Job, now_ms
 from shared.leaving import disconnect
 from shared.log import logger
 from shared.outcomes import Outcome, State
@@ -91,9 +92,9 @@ class Errand:
 
 
 class Batch:
-    """The messages of one invocation: `open` them all, `keep_raw` once, `finish` each, `tell` once. `until`
-    (milliseconds) is how long they can wait for their turns at a vendor's; what is bulk leaves it to others. `receives`
-    says how often each was delivered, where it is not the first time."""
+    """The messages of one invocation: `open` them all, `keep_raw` once, `finish` each, then `tell` and `measure`.
+    `until` (milliseconds) is how long they can wait for their turns at a vendor's; what is bulk leaves it to others.
+    `receives` says how often each was delivered, where it is not the first time."""
 
     def __init__(self, queue: str, until: int = 0, receives: Mapping[str, int] | None = None) -> None:
         self.queue, self.until = queue, until
@@ -143,10 +144,19 @@ class Batch:
 
     def tell(self) -> None:
         """What became of each: to the people, and to the passes that queued them."""
-        errands = {id(errand): errand for errand, _ in self._errands.values()}.values()
-        found = [outcome for outcome in (errand.outcome() for errand in errands) if outcome]
+        found = [outcome for outcome in (errand.outcome() for errand in self._all()) if outcome]
         events.keep(found, openers())
         runs.count(found)
+
+    def measure(self) -> None:
+        """How fresh was what is now written."""
+        visits = [errand.visit for errand in self._all() if errand.done and errand.visit]
+        for name, values in measured(visits, now_ms()).items():
+            log.measure(name, values)
+
+    def _all(self) -> Iterable[Errand]:
+        """Each once, however many messages share it."""
+        return {id(errand): errand for errand, _ in self._errands.values()}.values()
 
 
 @cache

@@ -1,55 +1,87 @@
 """When catch-up polling is due: a pure function of what the ring projects and the minute. Times hold to ±15 minutes.
 
-The ring looks at every connection each half hour. Steady signals are due at every look by day and at every fifth by
-night; daily ones twice a day; a night's at the first look past wake + 1 h, again past wake + 3 h; rare ones once a day.
+The ring looks at every connection each half hour; `shared/providers/cadence.py` has the numbers. Looks are counted from
+the hour the person wakes, and intervals start at each connection's own minute, so that polls spread over the looks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from shared.model import DAY, MINUTE
-from shared.providers import Cadence, Provider
+from shared.providers import RHYTHMS, Provider, Resource, Rhythm
 
 LOOK_MINUTES = 30
-WAKE_HOUR, SLEEP_HOUR = 7, 23
+LOOK = LOOK_MINUTES * MINUTE
+PER_HOUR = 60 // LOOK_MINUTES
+PER_DAY = 24 * PER_HOUR
+WAKE_HOUR, HOURS_UP = 7, 16
+WATCH = RHYTHMS["rare"]
+"""How often a provider that must not be polled is looked at, to see whether it still speaks."""
 
 
-def due(provider: Provider, resources: Iterable[str], zone: str, at: int, wake: int = WAKE_HOUR) -> tuple[str, ...]:
-    """The resources to ask for at this look. `at` in milliseconds."""
-    local = datetime.fromtimestamp(at / 1000, UTC).astimezone(ZoneInfo(zone))
-    look = (local.hour * 60 + local.minute) // LOOK_MINUTES
+def due(
+    provider: Provider, resources: Iterable[str], zone: str, at: int, wake: int = WAKE_HOUR, silent: bool = False
+) -> tuple[str, ...]:
+    """The resources to ask for at this look. `at` in milliseconds; `silent` says that the webhooks have stopped."""
+    since, phase = clock(zone, at, wake)
     granted = set(resources)
-    asked = (r for r in provider.resources if r.fetch and r.name in granted)
-    return tuple(r.name for r in asked if is_due(r.cadence, look, wake))
+    asked = (r for r in provider.resources if (r.fetch or not provider.timer_polling) and r.name in granted)
+    return tuple(r.name for r in asked if is_due(provider, r, since, phase, silent))
 
 
-def next_look(connection_minute: int, after: int) -> int:
-    """The next instant at which the ring comes by this minute of the half hour. Milliseconds."""
-    period, at = LOOK_MINUTES * MINUTE, connection_minute * MINUTE
-    return after - (after - at) % period + period
+def clock(zone: str, at: int, wake: int) -> tuple[int, int]:
+    """Looks since the person's waking hour, 0 to 47, and the minute of the half hour at which this one comes."""
+    local = datetime.fromtimestamp(at / 1000, UTC).astimezone(ZoneInfo(zone))
+    look, minute = divmod(local.hour * 60 + local.minute, LOOK_MINUTES)
+    return (look - wake * PER_HOUR) % PER_DAY, minute
 
 
-def next_due(provider: Provider, resources: Iterable[str], zone: str, connection_minute: int, after: int) -> int | None:
+def is_due(provider: Provider, resource: Resource, since: int, phase: int, silent: bool) -> bool:
+    rhythm = resource.rhythm if provider.timer_polling else WATCH
+    if rhythm.hours:
+        return since in {hour * PER_HOUR for hour in rhythm.hours}
+    told = provider.tells(resource) and not silent
+    minutes = rhythm.told if told else interval(rhythm, since)
+    return (since + phase) % (minutes // LOOK_MINUTES) == 0
+
+
+def interval(rhythm: Rhythm, since: int) -> int:
+    return rhythm.by_day if since < HOURS_UP * PER_HOUR else rhythm.by_night
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What decides when a connection's turn comes: its minute of the half hour, and the wearer's clock."""
+
+    minute: int
+    zone: str = "UTC"
+    wake: int = WAKE_HOUR
+    silent: bool = False
+
+
+def next_look(turn: Turn, after: int) -> int:
+    """The next instant at which the ring comes by. Milliseconds."""
+    return after - (after - turn.minute * MINUTE) % LOOK + LOOK
+
+
+def next_due(provider: Provider, resources: Iterable[str], turn: Turn, after: int) -> int | None:
     """When this connection will next be polled for anything; None for one that is not polled by the clock."""
-    granted, at = tuple(resources), next_look(connection_minute, after)
-    for _ in range(2 * DAY // (LOOK_MINUTES * MINUTE)):
-        if provider.timer_polling and due(provider, granted, zone, at):
-            return at
-        at += LOOK_MINUTES * MINUTE
-    return None
+    first = next_look(turn, after)
+    return first_due(provider, tuple(resources), turn, range(first, first + 2 * DAY, LOOK))
 
 
-def is_due(cadence: Cadence, look: int, wake: int) -> bool:
-    per_hour = 60 // LOOK_MINUTES
-    woken = wake * per_hour
-    if cadence == "steady":
-        return woken <= look < SLEEP_HOUR * per_hour or look % 5 == 0
-    looks = {
-        "night": (woken + per_hour, woken + 3 * per_hour),
-        "daily": (woken + 2 * per_hour, woken + 12 * per_hour),
-        "rare": (woken + 4 * per_hour,),
-    }
-    return look in {each % (24 * per_hour) for each in looks[cadence]}
+def last_due(provider: Provider, resource: str, turn: Turn, before: int) -> int | None:
+    """The last look earlier than `before` at which this resource was due."""
+    last = next_look(turn, before - 1) - LOOK
+    return first_due(provider, (resource,), turn, range(last, last - 2 * DAY, -LOOK))
+
+
+def first_due(provider: Provider, resources: Iterable[str], turn: Turn, looks: Iterable[int]) -> int | None:
+    if not provider.timer_polling:
+        return None
+    found = (at for at in looks if due(provider, resources, turn.zone, at, turn.wake, turn.silent))
+    return next(found, None)

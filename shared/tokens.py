@@ -20,6 +20,7 @@ from shared.connections import Connection
 from shared.errors import ProviderChangedError, ReconnectError, RetryLaterError, TokenRejectedError, TributaryError
 from shared.jobs import now_ms
 from shared.providers import Json, OAuth2, Provider, Request
+from shared.settings import settings
 from shared.vault import is_current, seal, unseal
 from shared.vendor import BUSY_S, call
 
@@ -171,7 +172,8 @@ def keep(provider: Provider, held: Connection, reply: Json, consented: bool = Fa
         "free": 0,
         "seen": held.generation,
     }
-    ring = {"ring": connections.segment(held.id)} if provider.timer_polling else {}
+    looked_at = provider.timer_polling or provider.pushes
+    ring = {"ring": connections.segment(held.id, settings().ring_shards)} if looked_at else {}
     since = {"since": now_ms()} if consented else {}
     causes = {} if consented else CONDEMNED
     still = (

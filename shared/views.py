@@ -2,36 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from shared import condition, connections, consents, days, events, profiles, progress, schemas, series
+from shared import (
+    condition,
+    connections,
+    consents,
+    days,
+    events,
+    freshness,
+    profiles,
+    progress,
+    schemas,
+    sections,
+    series,
+)  # fmt: skip
 from shared.api import iso, iso_or_none
 from shared.catalogue import METRICS, MG_DL_PER_MMOL_L
 from shared.days import Choice, Report, Value
 from shared.errors import NotFoundError
 from shared.jobs import now_ms
-from shared.model import millis
+from shared.model import MINUTE, millis
 from shared.providers import OAuth2
 from shared.providers.registry import provider
 from shared.recovery import Component
 from shared.timetable import next_due
 
+LATELY = timedelta(days=7)
 EVENTS_A_PAGE = 100
 
 
 def connection_list(user: str) -> schemas.Connections:
-    return schemas.Connections(connections=[connection(held) for held in connections.of_user(user)])
+    held, now = connections.of_user(user), now_ms()
+    newest = newest_of(user, now) if held else {}
+    return schemas.Connections(connections=[connection(each, newest, now) for each in held])
 
 
-def connection(held: connections.Connection) -> schemas.Connection:
-    source, now = provider(held.provider), now_ms()
+def newest_of(user: str, now: int) -> dict[tuple[str, str], int]:
+    """By source and resource, how old the newest knowledge of the last days is. One Query; local days may be a day
+    ahead of UTC's."""
+    today = datetime.fromtimestamp(now / 1000, UTC).date()
+    newest: dict[tuple[str, str], int] = {}
+    for item in sections.query(user, f"D#{today - LATELY}", f"D#{today + timedelta(days=1)}"):
+        for slot in days.slots(item):
+            place = slot.source, slot.resource
+            newest[place] = max(newest.get(place, 0), slot.as_of)
+    return newest
+
+
+def connection(held: connections.Connection, newest: Mapping[tuple[str, str], int], now: int) -> schemas.Connection:
+    source = provider(held.provider)
     found = condition.of(held, source, now)
-    minute = int(connections.segment(held.id).split("#")[0])
     polled = held.state == "active" and isinstance(source.auth, OAuth2)
-    upcoming = next_due(source, held.resources, held.zone, minute, now) if polled else None
+    upcoming = next_due(source, held.resources, held.turn, now) if polled else None
+    as_of = {resource: at for (name, resource), at in newest.items() if name == source.id}
+    fresh = freshness.of(held, source, as_of, now) if held.state == "active" else []
     return schemas.Connection(
         id=held.id,
         provider=held.provider,
@@ -48,7 +77,16 @@ def connection(held: connections.Connection) -> schemas.Connection:
         last_push_at=iso_or_none(held.last_push_at),
         last_poll_at=iso_or_none(held.last_poll_at),
         next_poll_at=iso_or_none(upcoming or 0),
+        freshness=[freshness_of(each) for each in fresh],
     )
+
+
+def freshness_of(found: freshness.Freshness) -> schemas.Freshness:
+    expected, actual = (None if ms is None else ms // MINUTE for ms in (found.expected, found.actual))
+    return schemas.Freshness(
+        resource=found.resource, by=found.by, as_of=iso_or_none(found.as_of), expected_lag_minutes=expected,
+        actual_lag_minutes=actual,
+    )  # fmt: skip
 
 
 def consent_list(user: str) -> schemas.Consents:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,11 +14,11 @@ from shared.connections import Connection
 from shared.errors import TributaryError
 from shared.filing import Answer, Filed
 from shared.jobs import Job, now_ms
+from shared.judging import LOOK_BACK, worth_asking
 from shared.local_time import Zones, local_day
 from shared.providers import Provider, Request, Resource, Window
 
 VENDOR_LAG_MS = 5_000
-LOOK_BACK = timedelta(days=1)
 
 
 @dataclass
@@ -35,6 +35,8 @@ class Question:
     filed: Filed | None = None
     changed: bool = False
     said: list[Announcement] = field(default_factory=list)
+    begun: bool = False
+    """A section of it was written by this very job, which may have died before it filled the slot and announced."""
     raw: str = ""
     error: TributaryError | None = None
 
@@ -66,34 +68,40 @@ class Visit:
 
 
 def plan(job: Job, held: Connection, provider: Provider, zones: Zones) -> Visit:
-    """Only resources the person granted are asked for; a job that names none means all of them."""
+    """Only resources the person granted are asked for; a job that names none means all of them. A poll by the clock
+    leaves out what need not be asked after all."""
     wanted = job.resources or held.resources
     resources = [r for r in provider.resources if r.name in wanted and r.name in held.resources]
-    found = [q for r in resources for q in questions(job, held, r, zones)]
+    asked: Iterable[tuple[Resource, timedelta]] = ((r, LOOK_BACK) for r in resources)
+    if job.reason == "poll" and not job.forced:
+        asked = worth_asking(job.as_of, held, provider, resources, recent(1, zones).last)
+    found = [q for resource, back in asked for q in questions(job, held, resource, zones, back)]
     return Visit(job, held, provider, zones, found)
 
 
-def questions(job: Job, held: Connection, resource: Resource, zones: Zones) -> Iterator[Question]:
+def questions(
+    job: Job, held: Connection, resource: Resource, zones: Zones, back: timedelta = LOOK_BACK
+) -> Iterator[Question]:
     if job.payload:
         yield Question(resource)
     elif job.document and resource.fetch_one and not job.deleted:
         yield Question(resource, request=resource.fetch_one(job.document))
     elif resource.fetch and not job.deleted:
-        window = days_of(job, held, resource, zones)
+        window = days_of(job, held, resource, zones, back)
         parts = window.split(resource.max_days) if window and not satisfied(job, held, resource, window) else []
         for part in parts:
             yield Question(resource, part, resource.fetch(part.padded(resource.padding)))
 
 
-def days_of(job: Job, held: Connection, resource: Resource, zones: Zones) -> Window | None:
-    """A poll asks from its cursor's day to today; everything else says its days itself."""
+def days_of(job: Job, held: Connection, resource: Resource, zones: Zones, back: timedelta) -> Window | None:
+    """A poll asks from the day before its cursor's, or from further `back`; everything else says its days itself."""
     if job.reason != "poll":
         return job.days()
     today = date.fromisoformat(local_day(now_ms(), None, zones))
     connected = datetime.fromtimestamp(held.created / 1000, UTC).date()
     cursor = held.cursors.get(resource.name)
     start = date.fromisoformat(cursor) if cursor else connected
-    return Window(min(start, today) - LOOK_BACK, today)
+    return Window(min(start - LOOK_BACK, today - back), today)
 
 
 def satisfied(job: Job, held: Connection, resource: Resource, window: Window) -> bool:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from shared import connections, jobs, sections, zones
 from shared.commit import Announcement, commit
+from shared.freshness import unannounced
 from shared.jobs import now_ms
 from shared.local_time import Zones
 from shared.log import logger
@@ -33,14 +34,15 @@ def write(visit: Visit) -> None:
 
 
 def move_cursors(visit: Visit) -> None:
-    """Day by day from the oldest, and no further than the first part that was not answered."""
+    """Day by day from the oldest, and no further than the first part that was not answered. A write whose condition
+    fails is paid for like any other: where the cursor stands there already, none is tried."""
     stuck: set[str] = set()
     parts = [(q.window, q) for q in visit.questions if q.window]
     for window, question in sorted(parts, key=lambda part: part[0].first):
         name = question.resource.name
         if question.filed is None:
             stuck.add(name)
-        if name not in stuck:
+        if name not in stuck and visit.connection.cursors.get(name, "") < window.last.isoformat():
             before = (window.first - timedelta(days=1)).isoformat()
             connections.move_cursor(visit.connection.id, name, before, window.last.isoformat())
 
@@ -59,6 +61,8 @@ def written(visit: Visit, question: Question) -> list[Announcement]:
         reasons = sorted({f"{skip.reason} {skip.field}".strip() for skip in question.filed.skipped})
         counts = {"resource": question.resource.name, "skipped": len(question.filed.skipped), "reasons": reasons}
         logger().warning("records skipped", extra={"job": visit.job.id, **counts})
+    if not (question.changed or question.begun):
+        return []
     stored = sections.read(change.key for change in question.filed.changes)
     living = unburied(visit, question, stored)
     said = [
@@ -90,13 +94,25 @@ def announce(said: Iterable[Announcement]) -> None:
 
 
 def touch(visit: Visit, news: bool) -> None:
-    """Notes on the connection that it lives, at most once an hour: a sync that brings nothing new writes nothing."""
+    """Notes on the connection that it lives, at most once an hour: a sync that brings nothing new writes nothing.
+
+    Whether its webhooks are trusted is noted at once. That alone is on the ring, too: polling slows where they are.
+    """
     held, now = visit.connection, now_ms()
-    stamps = {}
+    stamps: dict[str, int] = {}
     stamp = STAMPS.get(visit.job.reason)
-    if stamp and now - getattr(held, stamp) > HOUR:
+    if stamp and answered(visit) and now - getattr(held, stamp) > HOUR:
         stamps[stamp] = now
     if news and now - held.last_data_at > HOUR:
         stamps["last_data_at"] = now
+    if visit.job.reason == "webhook" and held.silent_since:
+        stamps |= {"silent_since": 0, "last_push_at": now}
+    elif not held.silent_since and unannounced(visit, now):
+        stamps["silent_since"] = now
     if stamps:
         connections.change(held.id, **stamps)
+
+
+def answered(visit: Visit) -> bool:
+    """Nothing was asked, or some of it was answered."""
+    return not visit.questions or any(question.filed for question in visit.questions)

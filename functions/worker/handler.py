@@ -28,6 +28,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     reply = process_partial_response(event, finish, processor, context)
     batch.tell()
+    batch.measure()
     return reply
 
 

@@ -24,19 +24,17 @@ from shared.providers.asking import (
     as_utc,
     one_page,
 )
+from shared.providers.cadence import RHYTHMS, Cadence, Rhythm
 from shared.providers.reading import Json, Map, attempt, bury, dig, per_record
 
 __all__ = [
-    "Account", "ByDate", "ByInstant", "Cadence", "Event", "FileUpload", "HmacSignature", "Holder", "Hook", "Json",
-    "Limit", "Map", "OAuth2", "Provider", "Request", "Resource", "RowError", "SecretPath", "Subscription",
-    "Subscriptions", "Token", "Upload", "Webhook", "Window", "as_epoch", "as_naive_utc", "as_utc", "attempt", "bury",
-    "dig", "one_page", "per_record",
+    "RHYTHMS", "Account", "ByDate", "ByInstant", "Cadence", "Event", "FileUpload", "HmacSignature", "Holder", "Hook",
+    "Json", "Limit", "Map", "OAuth2", "Provider", "Request", "Resource", "Rhythm", "RowError", "SecretPath",
+    "Subscription", "Subscriptions", "Token", "Upload", "Webhook", "Window", "as_epoch", "as_naive_utc", "as_utc",
+    "attempt", "bury", "dig", "one_page", "per_record",
 ]  # fmt: skip
 
 # ---------------------------------------------------------------- resources
-
-Cadence = Literal["steady", "daily", "night", "rare"]
-"""How often catch-up polling looks: all day, twice a day, after waking, or once a day."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +64,10 @@ class Resource:
     cadence: Cadence = "steady"
     version: int = 1
     """Raise it when the mapping changes what it yields: replayed sections are then rewritten."""
+
+    @property
+    def rhythm(self) -> Rhythm:
+        return RHYTHMS[self.cadence]
 
     def envelope(self, reply: Any) -> Json:
         """The reply as the mapping reads it: bare records and lists of them are put where the vendor would."""
@@ -266,6 +268,7 @@ class Provider:
     """The IANA zone of the wearer, where a reply names one."""
     history_days: int | None = None
     timer_polling: bool = True
+    """False where the vendor forbids asking by the clock: then its webhooks are all there is, watched for silence."""
     exclusive_grant: bool = False
     """True where the vendor keeps one live grant an account: a second person's consent ends the first one's."""
 
@@ -274,6 +277,14 @@ class Provider:
             if resource.name == name:
                 return resource
         raise ProviderChangedError(f"{self.id} has no resource {name!r}")
+
+    def tells(self, resource: Resource) -> bool:
+        """Whether the vendor's webhooks say when this resource has news."""
+        return self.webhook is not None and bool(resource.topics)
+
+    @property
+    def pushes(self) -> bool:
+        return any(map(self.tells, self.resources))
 
     def for_topic(self, topic: str) -> tuple[str, ...]:
         """The resources to look at when the vendor says `topic` changed."""

@@ -16,7 +16,8 @@ from moto.backends import get_backend
 from tests.functions.standing import backend
 from tests.functions.system import System
 
-QUEUES = ("fresh", "bulk", "changes", "fresh-dead", "bulk-dead", "changes-dead")
+HOMES = ("fresh", "bulk", "segments", "changes")
+QUEUES = (*HOMES, *(f"{name}-dead" for name in HOMES))
 RESOURCE = {"Nothing": {"Type": "AWS::SNS::Topic"}}
 OUTPUTS = {
     "DataTable": "DATA_TABLE",
@@ -24,12 +25,13 @@ OUTPUTS = {
     "PublicUrl": "PUBLIC_URL",
     "FreshQueue": "FRESH_QUEUE",
     "BulkQueue": "BULK_QUEUE",
+    "SegmentsQueue": "SEGMENTS_QUEUE",
     "ChangesQueue": "CHANGES_QUEUE",
 }
 TOLD = (
     *("DATA_TABLE", "CONTROL_TABLE", "RAW_BUCKET", "VAULT_KEY", "APP_SECRET", "FRESH_QUEUE", "BULK_QUEUE"),
-    *("CHANGES_QUEUE", "PUBLIC_URL", "RETURN_ORIGINS", "DEAD_LETTER_QUEUES", "LONGEST_JOB_S", "BACKUP_DAYS"),
-    *("EVENTS_LOG", "RAW_DAYS"),
+    *("SEGMENTS_QUEUE", "CHANGES_QUEUE", "PUBLIC_URL", "RETURN_ORIGINS", "DEAD_LETTER_QUEUES", "LONGEST_JOB_S"),
+    *("EVENTS_LOG", "BACKUP_DAYS", "RAW_DAYS"),
 )
 
 
@@ -37,7 +39,7 @@ TOLD = (
 def stack(aws: str, sandbox: httpx.Client | None = None) -> Iterator[System]:
     with backend(aws, sandbox) as system:
         outputs = {name: os.environ[variable] for name, variable in OUTPUTS.items()}
-        outputs |= {f"{queue.capitalize()}Dlq": bury(system, queue) for queue in ("fresh", "bulk", "changes")}
+        outputs |= {f"{queue.capitalize()}Dlq": bury(system, queue) for queue in HOMES}
         outputs["WorkerFunction"] = worker(system)
         outputs |= {"EventsLog": os.environ["EVENTS_LOG"], "WebhookLog": "webhook"}
         system.aws("logs").create_log_group(logGroupName="webhook")

@@ -192,17 +192,18 @@ def goodbye(world: World) -> None:
 @flow(connected("oura", "workout", "heartrate"))
 def a_poll(world: World) -> Jobs:
     world.vendors.lives.reveal(ADA, world.today)
-    world.tick(segments=[segment(held("oura").id)])
+    world.tick(segments=[segment(held("oura").id, 1)])
     world.work()
     return []
 
 
 def at_its_minute(world: World) -> None:
     """Walked until the minute before the one at which the connection is looked at."""
-    minute = int(segment(held("oura").id).partition("#")[0])
+    minute = int(segment(held("oura").id, 1).partition("#")[0])
     while world.clock.now // 60_000 % 30 != (minute - 1) % 30:
         world.clock.now += 60_000
     world.tick()
+    world.queues.of("segments").clear()
     world.clock.now += 60_000
 
 
@@ -231,7 +232,7 @@ def everyone_is_asked(world: World) -> None:
     """Thirty messages, one for each segment of the ring; the one of Ada's is explored."""
     ask(world, "POST", "/v1/sync", {"action": "sync", "days": 3, "everyone": True}, "machine tributary/users:act")
     segments = world.queues.of("bulk")
-    segments[:] = [m for m in segments if json.loads(m.body)["segment"] == segment(held("oura").id)]
+    segments[:] = [m for m in segments if json.loads(m.body)["segment"] == segment(held("oura").id, 1)]
 
 
 @flow(connected("oura", "workout", filled=False), everyone_is_asked)
@@ -349,7 +350,7 @@ def two_errands(provider: str) -> Callable[[World], Jobs]:
     is away, the other meets its lease."""
 
     def act(world: World) -> Jobs:
-        world.tick(segments=[segment(held(provider).id)])
+        world.tick(segments=[segment(held(provider).id, 1)])
         job = ask(world, "POST", "/v1/sync", {"action": "sync", "days": 3})
         world.work(most=1)
         return [job]
@@ -376,7 +377,7 @@ def reply_lost(clean: Run, death: Death) -> Outcome:
     lost = {"state": "reconnect", "cause": "refresh_reply_lost", "refresh token lives": False, "polled": False}
     return {
         **left,
-        ("connection", "ada", "oura"): {**connection, **lost, "cursors": {}, "stamped": ["last_poll_at"]},
+        ("connection", "ada", "oura"): {**connection, **lost, "cursors": {}, "stamped": []},
         ("tokens", "ada", "oura"): left["tokens", "ada", "oura"] - 1,
         ("job", "0"): {**job, "status": "failed", "done": [], "failed": job["windows"]},
     }
@@ -403,7 +404,7 @@ def much_from_oura(world: World) -> None:
     world.vendors.lives.reveal(ADA, world.today)
     world.happens("oura", "night")
     delete_a_workout(world)
-    world.tick(segments=[segment(held("oura").id)])
+    world.tick(segments=[segment(held("oura").id, 1)])
     ask(world, "POST", "/v1/sync", {"action": "backfill", "days": 9})
     ask(world, "POST", "/v1/sync", {"action": "aggregate", "days": 4})
 

@@ -56,6 +56,8 @@ VENDORS = "http://vendors.test"
 VISIBILITY_MS = 360_000
 MOST_RECEIVES = 5
 MOST_INVOCATIONS = 300
+QUEUES = ("fresh", "bulk", "segments")
+SERVED_BY = {"segments": "poll"}
 MOST_IN_BATCH = 4
 Side = Literal["before", "after"]
 Item = dict[str, Any]
@@ -479,7 +481,7 @@ class World:
 
     # --- queues
 
-    def work(self, queues: tuple[str, ...] = ("fresh", "bulk"), most: int = 10) -> None:
+    def work(self, queues: tuple[str, ...] = QUEUES, most: int = 10) -> None:
         """Delivers until nothing is left, `most` at a time, waiting where all that is left must wait."""
         for _ in range(MOST_INVOCATIONS):
             waiting = [(m.visible, name) for name in queues for m in self.queues.of(name)]
@@ -490,7 +492,7 @@ class World:
             self.deliver(name, self.ready(name)[:most])
         raise AssertionError("the queues never come to rest")
 
-    def scatter(self, order: Iterator[int], queues: tuple[str, ...] = ("fresh", "bulk")) -> None:
+    def scatter(self, order: Iterator[int], queues: tuple[str, ...] = QUEUES) -> None:
         """Delivers until nothing is left, whatever comes next: each number says with which message a batch begins and
         how many it has. Who is not chosen is late."""
         for number in islice(order, MOST_INVOCATIONS):
@@ -517,10 +519,10 @@ class World:
         arn = f"arn:aws:sqs:{REGION}:1:{name}"
         records = [{"messageId": m.id, "body": m.body, "eventSourceARN": arn, "attributes": {}} for m in messages]
         try:
-            failed = self.alive(lambda: invoke("worker", {"Records": records}))["batchItemFailures"]
+            failed = self.alive(lambda: invoke(SERVED_BY.get(name, "worker"), {"Records": records}))
         except Killed:
             return
-        kept = {failure["itemIdentifier"] for failure in failed}
+        kept = {failure["itemIdentifier"] for failure in failed.get("batchItemFailures", [])}
         self.given_back += [message.body for message in messages if message.id in kept]
         for message in (m for m in messages if m.id not in kept):
             self.finish(name, message)

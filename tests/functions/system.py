@@ -120,7 +120,7 @@ TABLES: dict[str, dict[str, Any]] = {
                 ],
                 "Projection": {
                     "ProjectionType": "INCLUDE",
-                    "NonKeyAttributes": ["user", "provider", "zone", "wake", "resources"],
+                    "NonKeyAttributes": ["user", "provider", "zone", "wake", "resources", "silent_since"],
                 },
             }
         ]
@@ -150,7 +150,7 @@ def make_resources(endpoint: str, apps: dict[str, Any]) -> dict[str, str]:
     arn = client("secretsmanager").create_secret(Name="app", SecretString=json.dumps(secret))["ARN"]
     queues = {
         f"{name.upper()}_QUEUE": client("sqs").create_queue(QueueName=name)["QueueUrl"]
-        for name in ("fresh", "bulk", "changes", "dead")
+        for name in ("fresh", "bulk", "segments", "changes", "dead")
     }
     return {
         "DATA_TABLE": "Data",
@@ -184,8 +184,8 @@ class System:
         sqs, url, found = self.aws("sqs"), self.env[f"{queue.upper()}_QUEUE"], []
         while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
             found += batch
-            for message in batch:
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            gone = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(batch)]
+            sqs.delete_message_batch(QueueUrl=url, Entries=gone)
         return found
 
     def deliver(self, queue: str, messages: list[dict[str, Any]]) -> list[str]:
@@ -201,6 +201,15 @@ class System:
         ]
         reply = invoke("worker", {"Records": records})
         return [failure["itemIdentifier"] for failure in reply["batchItemFailures"]]
+
+    def look(self) -> int:
+        """Runs the poll function on the ring segments that are queued, and on what it queues of them."""
+        done = 0
+        while found := self.messages("segments"):
+            for message in found:
+                invoke("poll", {"Records": [{"messageId": message["MessageId"], "body": message["Body"]}]})
+            done += len(found)
+        return done
 
     def work(self, queues: tuple[str, ...] = ("fresh", "bulk")) -> int:
         """Runs the workers until the queues are empty."""

@@ -23,7 +23,6 @@ from tests.functions.system import System
 pytestmark = pytest.mark.needs("oura", "withings")
 
 WHERE = ("--stack", "Tributary", "--region", "us-east-1")
-SEGMENTS = [f"{minute}#0" for minute in range(connections.RING_MINUTES)]
 TODAY = datetime.now(UTC).date()
 
 
@@ -34,7 +33,9 @@ def system(aws: str) -> Iterator[System]:
         system.connect("oura", "ada", "ada")
         system.messages("bulk")
         system.work(("fresh",))
-        ring.look(SEGMENTS, now_ms(), everything=True)
+        now = now_ms()
+        for segment in connections.segments(1):
+            ring.look(ring.clocked(segment, now, forced=True))
         system.work(("fresh",))
         yield system
 
@@ -63,7 +64,7 @@ def receipt(system: System, *ids: str) -> None:
 def test_runs_shows_passes_and_leaves_out_those_with_nothing_to_do(
     system: System, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ring.look(SEGMENTS[:1], now_ms() - 2 * MINUTE)
+    ring.look(ring.clocked("0#0", now_ms() - 2 * MINUTE))
     header, row, summary = said(capsys, "runs")
     assert header.split()[:5] == ["began", "pass", "due", "synced", "failed"]
     assert row.split()[2:6] == ["asked", "1", "1", "0"]

@@ -18,7 +18,6 @@ from tests.functions.system import System
 pytestmark = pytest.mark.needs("oura", "withings")
 
 NOW = now_ms()
-SEGMENTS = [f"{minute}#0" for minute in range(connections.RING_MINUTES)]
 MACHINE = "robot tributary/users:act"
 
 
@@ -43,13 +42,18 @@ def ids(people: tuple[System, list[str]]) -> list[str]:
     return people[1]
 
 
+def look_at_all(at: int) -> None:
+    for segment in connections.segments(1):
+        ring.look(ring.clocked(segment, at, forced=True))
+
+
 def passed(kind: str) -> Run:
     """The newest pass of a kind."""
     return [run for run in runs.between(now_ms() - DAY, now_ms() + DAY) if run.kind.startswith(kind)][-1]
 
 
 def test_a_pass_says_what_was_due_and_what_came_of_it(system: System, ids: list[str]) -> None:
-    ring.look(SEGMENTS, NOW, everything=True)
+    look_at_all(NOW)
     waiting = passed("asked")
     assert (waiting.due, waiting.ended, waiting.counts) == (2, 0, {})
     system.work(("fresh",))
@@ -57,7 +61,7 @@ def test_a_pass_says_what_was_due_and_what_came_of_it(system: System, ids: list[
     assert (first.due, first.counts["synced"], first.failed) == (2, 2, {})
     assert first.counts["days"] >= 2
     assert first.ended > first.started
-    ring.look(SEGMENTS, NOW + MINUTE, everything=True)
+    look_at_all(NOW + MINUTE)
     system.work(("fresh",))
     quiet = passed("asked")
     assert (quiet.due, quiet.counts, quiet.failed) == (2, {"synced": 2}, {})
@@ -66,7 +70,7 @@ def test_a_pass_says_what_was_due_and_what_came_of_it(system: System, ids: list[
 def test_it_counts_refreshes_failures_by_cause_and_what_will_come_again(system: System, ids: list[str]) -> None:
     for id_ in ids:
         connections.change(id_, token_expires=now_ms())
-    ring.look(SEGMENTS, NOW + 2 * MINUTE, everything=True)
+    look_at_all(NOW + 2 * MINUTE)
     connections.suspend(ids[0], "revoked_at_vendor")
     system.sandbox.post("/control/faults", json={"provider": "oura", "kind": "nonsense", "path": "/daily_sleep"})
     [odd, other] = system.messages("fresh")
@@ -88,14 +92,14 @@ def test_what_was_due_is_said_once_however_often_the_walker_repeats_itself(
         broken.setenv("FRESH_QUEUE", f"{system.env['FRESH_QUEUE']}-gone")
         settings.settings.cache_clear()
         with pytest.raises(AwsError):
-            ring.look(SEGMENTS, at, everything=True)
+            look_at_all(at)
     settings.settings.cache_clear()
-    ring.look(SEGMENTS, at, everything=True)
+    look_at_all(at)
     assert passed("asked").due == len(system.messages("fresh"))
 
 
 def test_every_walk_leaves_a_record_even_where_nothing_is_due(system: System) -> None:
-    ring.visit(0)  # the first minute of 1970, a midnight
+    ring.look(ring.clocked("0#0", 0))  # the first minute of 1970, a midnight
     found = [runs.run(item) for item in control.under("R#1970-01-01")]
     assert {(run.kind, run.ended) for run in found} == {("poll", 0), ("renew", 0)}
 

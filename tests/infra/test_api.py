@@ -166,7 +166,7 @@ def test_ones_own_issuer_needs_no_user_pool(custom: Template) -> None:
 
 
 OUTPUTS = """ApiUrl PublicUrl DataTable ControlTable RawBucket FreshQueue BulkQueue ChangesQueue FreshDlq BulkDlq
-ChangesDlq VaultKey AppSecret EventsLog WebhookLog PollFunction WorkerFunction"""
+ChangesDlq SegmentsQueue SegmentsDlq VaultKey AppSecret EventsLog WebhookLog PollFunction WorkerFunction"""
 
 
 def test_outputs(default: Template, custom: Template) -> None:

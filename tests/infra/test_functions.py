@@ -94,11 +94,13 @@ def test_each_function_has_its_own_role_log_group_and_alarm(
 
 
 def test_every_function_knows_where_things_are(functions: dict[str, dict[str, Any]]) -> None:
-    names = "DATA_TABLE CONTROL_TABLE RAW_BUCKET VAULT_KEY APP_SECRET FRESH_QUEUE BULK_QUEUE CHANGES_QUEUE EVENTS_LOG"
+    names = "DATA_TABLE CONTROL_TABLE RAW_BUCKET VAULT_KEY APP_SECRET EVENTS_LOG"
+    queues = "FRESH_QUEUE BULK_QUEUE SEGMENTS_QUEUE CHANGES_QUEUE"
     rest = {"PUBLIC_URL", "RETURN_ORIGINS", "LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
     rest |= {"DEAD_LETTER_QUEUES", "LONGEST_JOB_S", "BACKUP_DAYS", "RAW_DAYS", "KEEP_CONSENT_PROOF"}
+    rest |= {"RING_SHARDS", "METRICS_NAMESPACE"}
     for each in functions.values():
-        assert set(each["Environment"]["Variables"]) == {*names.split(), *rest}
+        assert set(each["Environment"]["Variables"]) == {*names.split(), *queues.split(), *rest}
 
 
 def test_no_action_and_no_resource_is_a_wildcard(default: Template) -> None:
@@ -124,6 +126,8 @@ def may(permissions: dict[str, set[tuple[str, str]]], action: str, *parts: str) 
         ("sqs:ReceiveMessage", ("Fresh",), "worker"),
         ("sqs:ReceiveMessage", ("Bulk",), "worker worker-bulk"),
         ("sqs:ReceiveMessage", ("Dead",), "worker"),
+        ("sqs:ReceiveMessage", ("Segments",), "poll"),
+        ("sqs:SendMessage", ("Segments",), "poll"),
         ("sqs:SendMessage", ("Fresh",), "callback webhook upload sync poll disconnect erase worker worker-bulk"),
         ("sqs:SendMessage", ("Bulk",), "callback sync worker worker-bulk"),
         ("sqs:SendMessage", ("Changes",), "worker worker-bulk"),
@@ -138,10 +142,10 @@ def may(permissions: dict[str, set[tuple[str, str]]], action: str, *parts: str) 
         ("dynamodb:GetItem", ("Data",), "connect callback upload sync api profile worker worker-bulk"),
         ("dynamodb:PutItem", ("Data",), "callback upload worker worker-bulk"),
         ("dynamodb:DeleteItem", ("Data",), "worker worker-bulk"),
-        ("dynamodb:PutItem", ("Control",), " ".join(sorted(PLAN.keys() - {"api", "events", "profile"}))),
+        ("dynamodb:PutItem", ("Control",), " ".join(sorted(PLAN.keys() - {"api", "events", "profile", "poll"}))),
         ("dynamodb:DeleteItem", ("Control",), "connect callback upload worker worker-bulk"),
         ("dynamodb:ConditionCheckItem", ("Control",), "callback worker worker-bulk"),
-        ("secretsmanager:GetSecretValue", ("App",), "connect callback webhook upload sync poll worker worker-bulk"),
+        ("secretsmanager:GetSecretValue", ("App",), "connect callback webhook upload sync worker worker-bulk"),
         ("kms:GenerateDataKey", ("Key",), " ".join(sorted(PLAN.keys() - {"api", "events"}))),
         ("kms:Decrypt", ("Key",), " ".join(PLAN)),
         ("logs:GetLogEvents", ("Events",), "events"),
@@ -158,12 +162,15 @@ def test_who_may_do_what(
 
 def test_workers_are_fed_in_batches_that_may_fail_in_part(default: Template) -> None:
     fed = [each["Properties"] for each in default.find_resources("AWS::Lambda::EventSourceMapping").values()]
-    assert sorted(each["BatchSize"] for each in fed) == [1, 25]
-    for each in fed:
+    workers = [each for each in fed if "MaximumBatchingWindowInSeconds" in each]
+    assert sorted(each["BatchSize"] for each in workers) == [1, 25]
+    for each in workers:
         assert each["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert each["MaximumBatchingWindowInSeconds"] == 1
-        # It would keep five pollers awake on an idle queue.
-        assert "ScalingConfig" not in each
+    # A segment comes alone, and succeeds or fails as a whole.
+    assert [each["BatchSize"] for each in fed if each not in workers] == [1]
+    # It would keep five pollers awake on an idle queue.
+    assert not any("ScalingConfig" in each for each in fed)
 
 
 def test_the_poll_ticks_every_minute_and_is_never_retried(default: Template) -> None:

@@ -53,7 +53,7 @@ def test_the_ring_projects_only_what_a_sync_never_changes(default: Template) -> 
             ],
             "Projection": {
                 "ProjectionType": "INCLUDE",
-                "NonKeyAttributes": ["user", "provider", "zone", "wake", "resources"],
+                "NonKeyAttributes": ["user", "provider", "zone", "wake", "resources", "silent_since"],
             },
         }
     ]

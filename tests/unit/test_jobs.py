@@ -27,17 +27,20 @@ many = st.lists(words, max_size=3).map(tuple)
 all_jobs = st.builds(
     Job,
     id=words,
-    task=st.sampled_from(["sync", "subscribe", "aggregate", "everyone"]),
+    task=st.sampled_from(["sync", "subscribe", "aggregate", "everyone", "look"]),
     reason=st.sampled_from(["webhook", "poll", "backfill", "sync", "upload"]),
     as_of=st.integers(0, 2**53),
     received=st.integers(0, 2**53),
     window=st.none() | windows,
     deleted=st.booleans(),
     goodbye=st.booleans(),
+    forced=st.booleans(),
     attempt=st.integers(0, 999),
     not_before=st.integers(0, 2**53),
     waited=st.integers(0, 2**53),
-    **dict.fromkeys(("provider", "connection", "account", "user", "document", "payload", "tracked", "part"), words),
+    **dict.fromkeys(
+        ("provider", "connection", "account", "user", "document", "payload", "tracked", "part", "after"), words
+    ),
     **dict.fromkeys(("resources", "services", "same"), many),
     segment=words,
     run=words,
@@ -59,7 +62,7 @@ def test_the_strategy_tries_every_field() -> None:
 FULL = Job(
     id="j", task="subscribe", reason="sync", as_of=1, provider="p", connection="c", account="a", user="u",
     resources=("r",), window=("2026-11-20", "2026-11-21"), document="d", deleted=True, goodbye=True, payload="x",
-    tracked="t", part="w", services=("s",), segment="1#0", attempt=2, received=1, run="r",
+    tracked="t", part="w", services=("s",), segment="1#0", after="C#x", forced=True, attempt=2, received=1, run="r",
     same=("i",), not_before=3, waited=4,
 )  # fmt: skip
 
