@@ -64,12 +64,11 @@ def _functions(functions: Mapping[str, Function]) -> list[cloudwatch.IWidget]:
 
 def _tables(store: Storage) -> list[cloudwatch.IWidget]:
     tables = (store.data, store.control)
+    throttled = (_throttled(table.table_name, way) for table in tables for way in ("Read", "Write"))
     return [
         _graph("Tables: read units", *(table.metric_consumed_read_capacity_units(period=MINUTE) for table in tables)),
         _graph("Tables: write units", *(table.metric_consumed_write_capacity_units(period=MINUTE) for table in tables)),
-        _graph(
-            "Tables: throttled", *(_throttled(table.table_name, way) for table in tables for way in ("Read", "Write"))
-        ),
+        _graph("Tables: throttled", *throttled),
     ]
 
 
@@ -85,10 +84,7 @@ def _freshness(namespace: str) -> list[cloudwatch.IWidget]:
 
 
 def _throttled(table_name: str, way: str) -> cloudwatch.Metric:
+    name, whose = f"{way}ThrottleEvents", {"TableName": table_name}
     return cloudwatch.Metric(
-        namespace="AWS/DynamoDB",
-        metric_name=f"{way}ThrottleEvents",
-        dimensions_map={"TableName": table_name},
-        period=MINUTE,
-        statistic="Sum",
+        namespace="AWS/DynamoDB", metric_name=name, dimensions_map=whose, period=MINUTE, statistic="Sum"
     )

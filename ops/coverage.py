@@ -155,7 +155,11 @@ def proof(provider: Provider) -> str:
     how = provider.webhook.proof
     if not isinstance(how, HmacSignature):
         return "derived path; the event is only a hint to fetch"
-    whose = "the app's client secret" if how.key == "client_secret" else "a secret derived per connection"
+    whose = {
+        "client_secret": "the app's client secret",
+        "connection": "a secret derived per connection",
+        "issued": "the secret the vendor gave with the subscription",
+    }[how.key]
     dated = f" and `{how.timestamp_header}` (±{how.tolerance_s} s)" if how.timestamp_header else ""
     return f"`{how.header}`{dated}: HMAC-{how.digest.upper()} with {whose}"
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from shared.catalogue import METRICS
-from shared.local_time import Zones, local_day
+from shared.local_time import Zones, from_wall_clock, local_day
 from shared.model import Deletion, Document, Episode, Item, Reading, Series, Skipped
 from shared.providers import Provider, Resource
 
@@ -59,6 +59,8 @@ class Explainer:
                 yield self.episode(item, item.episode)
 
     def day(self, document: Document, at: int | None) -> str | None:
+        if at is None and document.episode:
+            at = document.episode.end
         if document.day or at is None:
             return document.day
         return local_day(at, document.offset, self.zones)
@@ -70,7 +72,8 @@ class Explainer:
         return row if at is not None else {**row, **whole(document)}
 
     def series(self, document: Document, series: Series) -> Iterator[Row]:
-        points = sorted(zip(series.times, series.values, strict=True))
+        times = from_wall_clock(series.times, self.zones) if series.floating else series.times
+        points = sorted(zip(times, series.values, strict=True))
         if self.expand:
             for at, value in points:
                 yield self.row(document, series.metric, value, at, f"{self.provider}:{series.metric}:{at}", series.unit)

@@ -113,7 +113,7 @@ def verified(provider: Provider, headers: Any, body: bytes, proof: Proof, now: i
         provider = replace(provider, webhook=replace(hook, path="app"))
     hooks = Hooks(proof.hook_key.encode(), proof.hook_generation)
     try:
-        answer["connection"], events = webhooks.accept(provider, App("", proof.secret), hooks, call)
+        answer["connection"], events = webhooks.accept(provider, App("", proof.secret), hooks, call, [proof.secret])
     except BadRequestError as refused:
         return {**answer, "accepted": False, "why": str(refused)}
     return {**answer, "events": [described(event) for event in events]}

@@ -55,6 +55,7 @@ SWITCHES = (
     ("POST /control/delete", '{"provider","person","kind","day"}', "delete a record at one provider"),
     ("POST /control/revoke", '{"provider","person"}', "end the person's grants at the provider, untold"),
     ("POST /control/relay", '{"url","secret","person","minutes"}', "send the glucose relay"),
+    ("POST /control/dashboard", '{"provider","url"}', "enter a webhook address on the vendor's own site"),
     ("POST /control/resend", '{"provider","times"}', "the last webhook again, byte for byte"),
     ("POST /control/faults", '{"provider","kind","times",…}', "see below; GET lists, DELETE clears"),
     ("POST /control/limits", '{"provider","on","limits"}', "enforce the documented rate limit, or others"),

@@ -93,6 +93,7 @@ class Cloud:
     grants: Grants = field(init=False)
     faults: Faults = field(default_factory=Faults)
     requests: Counter[str] = field(default_factory=Counter)
+    dashboard_url: str = ""  # where the operator told the vendor's site to send webhooks
     meters: list[Meter] = field(default_factory=list)  # of the limits that are enforced
 
     name: ClassVar[str]

@@ -37,6 +37,7 @@ class Control:
             plain_door("/delete", self._switch(self.delete), "POST"),
             plain_door("/revoke", self._switch(self.revoke), "POST"),
             plain_door("/relay", self._switch(self.relay), "POST"),
+            plain_door("/dashboard", self._switch(self.dashboard), "POST"),
             plain_door("/resend", self._switch(self.resend), "POST"),
         ]
 
@@ -183,6 +184,11 @@ class Control:
         minutes = int(body.get("minutes", 30))
         hook = dexcom.relay(_person(body["person"]), str(body["url"]), str(body["secret"]), minutes)
         return {"webhooks": dexcom.sender.send([hook])}
+
+    def dashboard(self, body: Body) -> object:
+        cloud = self._cloud(body)
+        cloud.dashboard_url = str(body["url"])
+        return {"provider": cloud.name, "url": cloud.dashboard_url}
 
     def resend(self, body: Body) -> object:
         return {"webhooks": self._cloud(body).sender.resend(int(body.get("times", 1)))}

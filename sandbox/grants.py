@@ -28,10 +28,22 @@ class Tokens:
 
 
 class Grants:
-    """`grace`: a used refresh token dies only when the access token it bought is first used (Withings)."""
+    """`grace`: a used refresh token dies only when the access token it bought is first used (Withings). `one_access`:
+    a refresh kills the access tokens before it (WHOOP). `code_kills`: a code used twice takes what it bought along
+    (Polar)."""
 
-    def __init__(self, *, code_seconds: int, access_seconds: int, grace: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        code_seconds: int,
+        access_seconds: int,
+        grace: bool = False,
+        one_access: bool = False,
+        code_kills: bool = False,
+    ) -> None:
         self.code_seconds, self.access_seconds, self.grace = code_seconds, access_seconds, grace
+        self.one_access, self.code_kills = one_access, code_kills
+        self._redeemed: dict[str, Grant] = {}
         self.refreshes = {"ok": 0, "reused": 0}
         self.issued: set[str] = set()  # every code and token ever given out, for whoever looks for leaks
         self._codes: dict[str, tuple[Grant, str, float]] = {}
@@ -50,8 +62,11 @@ class Grants:
 
     def redeem(self, code: str, redirect_uri: str) -> Tokens:
         grant, expected, expires = self._codes.pop(code, (None, "", 0.0))
+        if self.code_kills and code in self._redeemed:
+            self.revoke(self._redeemed[code].person, self._redeemed[code].id)
         if grant is None or expected != redirect_uri or expires < time.time():
             raise InvalidGrantError
+        self._redeemed[code] = grant
         return self._issue(grant)
 
     def refresh(self, token: str) -> Tokens:
@@ -62,6 +77,8 @@ class Grants:
                 raise InvalidGrantError
             if not self.grace:
                 self._spend(token)
+            if self.one_access:
+                self._access = {t: held for t, held in self._access.items() if held[0].id != grant.id}
             self.refreshes["ok"] += 1
             tokens = self._issue(grant)
             if self.grace:

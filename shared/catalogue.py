@@ -92,9 +92,16 @@ METRICS: dict[str, Metric] = {
     "bmi": _metric("kg/m2", "39156-5", (1, 200), (10, 80), "last", SCALE),
     "lean_mass": _metric("kg", "", (0.2, 500), (10, 200), "last", SCALE),
     "body_temperature": _metric("Cel", "8310-5", (20, 50), (30, 45), "mean", ()),
+    "skin_temperature": _metric("Cel", "", (10, 50), (20, 42), "mean", NIGHT),
     "temperature_deviation": _metric("Cel", "", (-20, 20), (-5, 5), "mean", NIGHT),
     # scores of the vendors, each on the vendor's own scale
     "readiness_score": _metric("{score}", "", (0, 100), (0, 100), "last", WEARABLE),
     "strain_score": _metric("{score}", "", (0, 100), (0, 21), "last", WEARABLE),
     "recovery_score": _metric("{score}", "", (0, 100), (0, 100), "last", WEARABLE),
+    "nightly_recharge": _metric("{score}", "", (1, 6), (1, 6), "last", NIGHT),
+    "ans_charge": _metric("{score}", "", (-10, 10), (-10, 10), "last", NIGHT),
+    # training load: of the day, and its daily average over 7 and 28 days
+    "cardio_load": _metric("{TRIMP}", "", (0, 10_000), (0, 2_000), "sum", WEARABLE),
+    "cardio_strain": _metric("{TRIMP}", "", (0, 10_000), (0, 2_000), "last", WEARABLE),
+    "cardio_tolerance": _metric("{TRIMP}", "", (0, 10_000), (0, 2_000), "last", WEARABLE),
 }

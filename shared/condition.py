@@ -15,7 +15,7 @@ ADVICE = {
     "pending": "Finish connecting at the provider, or start again.",
     "invalid_grant": "The provider ended our access. Connect again.",
     "refresh_reply_lost": "A reply of the provider was lost while access was renewed. Connect again.",
-    "no_refresh_token": "The provider gave access for a limited time. Connect again.",
+    "no_refresh_token": "Access has ended, and the provider does not renew it. Connect again.",
     "revoked_at_vendor": "Access was ended at the provider. Connect again to go on.",
     "superseded": "This provider account was connected by somebody else, and allows one at a time. Connect again.",
     "missing_scopes": "Some kinds of data were not allowed. Connect again and allow them to get them.",

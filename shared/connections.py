@@ -20,7 +20,7 @@ from shared.aws import dynamodb
 from shared.control import Item
 from shared.errors import ConflictError
 from shared.jobs import new_id, now_ms
-from shared.providers import OAuth2, Provider
+from shared.providers import OAuth2, Provider, Resource
 from shared.settings import settings
 from shared.timetable import LOOK_MINUTES, WAKE_HOUR, Turn
 from shared.vault import Owner
@@ -98,7 +98,11 @@ def of_account(provider: str, account: str) -> list[str]:
 def granted(provider: Provider, scopes: Iterable[str]) -> tuple[str, ...]:
     """The resources these scopes open. A vendor that does not say which it granted granted what was asked."""
     have = frozenset(scopes)
-    return tuple(r.name for r in provider.resources if not have or not r.scopes or have & set(r.scopes))
+
+    def opened(resource: Resource) -> bool:
+        return not resource.scopes or any(have.issuperset(needed.split()) for needed in resource.scopes)
+
+    return tuple(r.name for r in provider.resources if not have or opened(r))
 
 
 def establish(

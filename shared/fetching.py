@@ -18,7 +18,6 @@ from shared.filing import Filed, file
 from shared.jobs import now_ms
 from shared.knowledge import News
 from shared.payloads import disclose
-from shared.providers import Request, one_page
 from shared.visits import Question, Visit
 
 PARALLEL = 16
@@ -81,7 +80,7 @@ def enveloped(question: Question, reply: Any) -> Any:
 
 def pages(visit: Visit, question: Question, app: App, token: str) -> list[vendor.Reply]:
     assert question.request
-    follow: Callable[[Request, Any], Request | None] = question.resource.next_page if question.window else one_page
+    follow = question.resource.next_page
     call = partial(vendor.pages, visit.provider, app, question.request, follow=follow, budget=visit.budget)
     return tokens.outliving(visit.provider, app, visit.connection, token, call, visit.renewed)
 

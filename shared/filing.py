@@ -12,7 +12,7 @@ from shared.catalogue import METRICS
 from shared.commit import Change
 from shared.errors import ProviderChangedError
 from shared.knowledge import News
-from shared.local_time import Zones, by_day, local_day
+from shared.local_time import Zones, by_day, from_wall_clock, local_day
 from shared.model import Deletion, Document, Episode, Reading, Series, Skipped
 from shared.packing import normal
 from shared.providers import Provider, Resource, Window
@@ -53,7 +53,7 @@ def file(answer: Answer) -> Filed:
     """Raises ProviderChangedError where not one of the records could be read."""
     days: dict[str, list[Document]] = defaultdict(list)
     deletions, skipped, unread, seen = [], [], 0, 0
-    for item in (item for page in answer.pages for item in answer.resource.map(page)):
+    for item in (item for page in answer.resource.joined(answer.pages) for item in answer.resource.map(page)):
         seen += 1
         if isinstance(item, Skipped):
             skipped.append(item)
@@ -61,9 +61,9 @@ def file(answer: Answer) -> Filed:
         elif isinstance(item, Deletion):
             deletions.append(item.id)
         else:
-            kept, dropped = in_range(item)
+            kept, dropped = in_range(grounded(item, answer.zones))
             skipped.extend(dropped)
-            for day, document in at_home(kept, answer.zones):
+            for day, document in at_home(standing(kept, answer), answer.zones):
                 days[day].append(document)
     if seen and unread == seen:
         raise ProviderChangedError(
@@ -155,6 +155,25 @@ def at_home(document: Document, zones: Zones) -> Iterator[tuple[str, Document]]:
         yield local_day(last_instant(document), document.offset, zones), document
     else:
         yield from cut(document, zones)
+
+
+def grounded(document: Document, zones: Zones) -> Document:
+    """The document with instants for its floating times."""
+    if not any(series.floating for series in document.series):
+        return document
+    found = tuple(
+        replace(s, times=from_wall_clock(s.times, zones), floating=False) if s.floating else s for s in document.series
+    )
+    return replace(document, series=found)
+
+
+def standing(document: Document, answer: Answer) -> Document:
+    """What a resource says of now and dates in no way is of the day it was asked; that day is its id, so that
+    yesterday's stays."""
+    if not answer.resource.current or document.day or all(reading.at is not None for reading in document.readings):
+        return document
+    day = local_day(answer.as_of, None, answer.zones)
+    return replace(document, id=day, day=day)
 
 
 def last_instant(document: Document) -> int:

@@ -39,6 +39,17 @@ def local_day(instant: int, offset: int | None, zones: Zones) -> str:
     return _date(instant, zone).isoformat()
 
 
+def from_wall_clock(times: Sequence[int], zones: Zones) -> list[int]:
+    """Instants of times on the wearer's wall clock, given as if that were UTC. In the hour that comes twice, the order
+    tells which of the two is meant."""
+    found: list[int] = []
+    for at in times:
+        wall = datetime.fromtimestamp(at / 1000, UTC).replace(tzinfo=zones.at(at)[0])
+        first, second = millis(wall), millis(wall.replace(fold=1))
+        found.append(second if found and first <= found[-1] < second else first)
+    return found
+
+
 def by_day(times: Sequence[int], offset: int | None, zones: Zones) -> Iterator[tuple[str, slice]]:
     """Cuts sorted instants into runs of one local day each. A day seen in two zones may come twice."""
     start = 0

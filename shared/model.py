@@ -31,7 +31,8 @@ class Reading:
 class Series:
     """Columns: `values[i]` was measured at `times[i]`. Times need not be sorted; identity is (metric, instant).
 
-    `as_of` dates single samples where several deliveries were merged (empty: the document's own `as_of`).
+    `as_of` dates single samples where several deliveries were merged (empty: the document's own `as_of`). `floating`
+    times are the wearer's wall clock read as if it were UTC: the person's zone history says when that was.
     """
 
     metric: str
@@ -39,6 +40,7 @@ class Series:
     values: Sequence[float]
     unit: str = ""
     as_of: Sequence[int] = ()
+    floating: bool = False
 
 
 Stage: TypeAlias = tuple[int, int, str]

@@ -13,14 +13,14 @@ from shared import connections, consents, control, jobs, tokens, visits, zones
 from shared.apps import App, Apps
 from shared.budget import Budget
 from shared.connections import Connection
-from shared.errors import BadRequestError, ExpiredError
+from shared.errors import BadRequestError, ExpiredError, ForbiddenError, NotGrantedError
 from shared.jobs import Job, new_id, now_ms
 from shared.model import MINUTE
 from shared.progress import open_job
-from shared.providers import Json, OAuth2, Provider, Window, dig
+from shared.providers import Json, OAuth2, Provider, Request, Window, dig
 from shared.schemas import ConnectRequest
 from shared.settings import settings
-from shared.vendor import call
+from shared.vendor import Reply, call
 
 STATE_LIVES_MS = 10 * MINUTE
 FRESH_DAYS, BULK_DAYS, BULK_WINDOW_DAYS = 7, 90, 15
@@ -68,6 +68,7 @@ def finish(provider: Provider, apps: Apps, state: str, code: str) -> tuple[Conne
     app = apps.app(provider.id)
     reply = exchange(provider, app, apps, state, code)
     account = account_of(provider, app, reply)
+    admit(provider, app, reply, account)
     history = zones.of(known["user"])
     assert isinstance(provider.auth, OAuth2)
     scopes = provider.auth.granted(str(reply.get("scope") or ""))
@@ -131,11 +132,28 @@ def account_of(provider: Provider, app: App, reply: Json) -> str:
     """The vendor's own id of the person, so that its webhooks find them."""
     where = provider.account
     if where.request:
-        budget = Budget.of(provider, app)
-        budget.insist()
-        reply = call(provider, app, where.request, str(reply["access_token"]), budget).json
+        reply = ask_now(provider, app, where.request, reply).json
     found = dig(reply, where.at) if where.at else None
     return "" if found is None else str(found)
+
+
+def ask_now(provider: Provider, app: App, request: Request, reply: Json) -> Reply:
+    """With the token just given, and within the limit if that can be."""
+    budget = Budget.of(provider, app)
+    budget.insist()
+    return call(provider, app, request, str(reply["access_token"]), budget)
+
+
+def admit(provider: Provider, app: App, reply: Json, account: str) -> None:
+    """Registers the person where the vendor wants that before it answers. Raises ForbiddenError where it refuses."""
+    assert isinstance(provider.auth, OAuth2)
+    if provider.auth.register:
+        try:
+            ask_now(provider, app, provider.auth.register(account), reply)
+        except NotGrantedError as error:
+            raise ForbiddenError(
+                f"{provider.name} asks for the person's own consent first: give it in its app, then connect again"
+            ) from error
 
 
 def first_sync(provider: Provider, held: Connection) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from shared import connections, tokens
+from shared import connections, issued, tokens
 from shared.apps import App
 from shared.budget import Budget
 from shared.errors import NotGrantedError
+from shared.issued import Issued
 from shared.jobs import Job, now_ms
 from shared.log import logger
 from shared.progress import finish
@@ -40,22 +41,32 @@ def stand(source: Provider, app: App, job: Job, token: str = "") -> None:
     assert wished
     whose = job.connection if wished.per == "connection" else ""
     hook, budget = our_side(source, app, whose), Budget.of(source, app, whose)
+    seen = issued.known(source.id) if wished.issued else None
     listed = list(wished.read(ask(source, app, wished.listing(hook), token, budget).json))
-    standing = {s.topic: s for s in listed if s.url == hook.url}
-    cancel(source, app, hook, [s for s in listed if s.url != hook.url], token, budget)
+    standing = {s.topic: s for s in listed if s.url == hook.url and is_ours(wished, s, seen)}
+    cancel(source, app, hook, [s for s in listed if s not in standing.values()], token, budget)
     refused = 0
     for topic in wished.topics:
         for request in due(wished, hook, topic, standing.get(topic)):
             try:
-                ask(source, app, request, token, budget)
+                reply = ask(source, app, request, token, budget).json
             except NotGrantedError:  # the person or the plan does not give this topic; polling still covers it
                 refused += 1
+                continue
+            if wished.issued and (made := wished.issued(reply)):
+                issued.keep(source.id, Issued(*made), seen)
     counts = {"provider": source.id, "standing": len(standing), "refused": refused}
     logger().info("subscriptions", extra={"job": job.id, **counts})
 
 
+def is_ours(wished: Subscriptions, standing: Subscription, seen: Issued | None) -> bool:
+    """Is it for something we want to hear, and do we know the secret it is signed with, if it has one?"""
+    known = wished.issued is None or (seen is not None and seen.webhook == standing.id)
+    return standing.topic in wished.topics and known
+
+
 def cancel(source: Provider, app: App, hook: Hook, others: list[Subscription], token: str, budget: Budget) -> None:
-    """Ends those of ours that lead to an address we no longer use; another system's are its own affair."""
+    """Ends those of ours that are of no use any more; another system's are its own affair."""
     ours = address(source)
     if source.subscriptions and source.subscriptions.delete:
         for old in others:

@@ -113,7 +113,8 @@ def seal_anew(held: Connection) -> None:
 
 
 def refresh(provider: Provider, app: App, held: Connection) -> str:
-    budget = Budget.of(provider, app, held.id)
+    auth, budget = provider.auth, Budget.of(provider, app, held.id)
+    assert isinstance(auth, OAuth2)
     budget.take()  # first of all: who must wait for a turn holds up nobody who has one
     now = now_ms()
     if not _lease(held, now):
@@ -122,12 +123,13 @@ def refresh(provider: Provider, app: App, held: Connection) -> str:
     held = connections.load(held.id) or held
     refresh_token = opened(held).get("refresh_token")
     if not refresh_token:
-        raise condemn(provider, held, "no_refresh_token")
+        raise _suspect(provider, held, now, "no_refresh_token")
     try:
-        reply = grant(provider, app, {"grant_type": "refresh_token", "refresh_token": refresh_token}, budget)
+        form = {**auth.refresh_params, "grant_type": "refresh_token", "refresh_token": refresh_token}
+        reply = grant(provider, app, form, budget)
     except TributaryError as refused:
         # Only this speaks of the grant (RFC 6749 §5.2): a wrong client secret or a firewall says nothing about it.
-        if isinstance(refused, ReconnectError) or refused.vendor_code == "invalid_grant":
+        if isinstance(refused, ReconnectError) or refused.vendor_code in auth.dead_grant:
             raise _suspect(provider, held, now) from refused
         raise
     if not keep(provider, held, {"refresh_token": refresh_token, **reply}) and connections.load(held.id) is None:
@@ -197,7 +199,7 @@ def _lease(held: Connection, now: int) -> bool:
     )
 
 
-def _suspect(provider: Provider, held: Connection, now: int) -> Exception:
+def _suspect(provider: Provider, held: Connection, now: int, cause: str = "") -> Exception:
     """The first refusal may be the echo of somebody's success that is not written yet: look again a lease later.
 
     Where an earlier refresh began and never ended, the vendor has probably spent the token on a reply we lost.
@@ -205,11 +207,11 @@ def _suspect(provider: Provider, held: Connection, now: int) -> Exception:
     current = connections.load(held.id) or held
     lost = current.reply_lost or held.refreshing_since < now or current.lease_until != held.lease_until
     if held.suspect_since and now - held.suspect_since >= LEASE_MS:
-        return condemn(provider, held, "refresh_reply_lost" if lost else "invalid_grant")
+        return condemn(provider, held, cause or ("refresh_reply_lost" if lost else "invalid_grant"))
     given: dict[str, Any] = {"since": held.suspect_since or now, "lost": lost, "seen": held.generation}
     noted = "SET suspect_since = :since, reply_lost = :lost REMOVE refreshing_since"
     control.update(f"C#{held.id}", "C", noted, given, "generation = :seen")
-    return RetryLaterError(f"{provider.name} refused the refresh token; looking again", LEASE_MS / 1000 + 1)
+    return RetryLaterError(f"{provider.name} refused our tokens; looking again", LEASE_MS / 1000 + 1)
 
 
 def condemn(provider: Provider, held: Connection, cause: str) -> ReconnectError:

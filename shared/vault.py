@@ -30,7 +30,7 @@ from shared.settings import settings
 VERSION = 1
 NONCE = 12
 KEPT_S = 3600
-Purpose = Literal["tokens", "raw", "payload"]
+Purpose = Literal["tokens", "raw", "payload", "hook"]
 
 
 class UnsealError(TributaryError):

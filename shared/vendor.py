@@ -41,7 +41,9 @@ class Reply:
 @cache
 def client() -> httpx.Client:
     """One per process: connections and the TLS context are reused by every job and thread."""
-    return httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, headers={"user-agent": "tributary"})
+    return httpx.Client(
+        timeout=TIMEOUT_S, follow_redirects=False, headers={"user-agent": "tributary", "accept": "application/json"}
+    )
 
 
 def ask(
@@ -79,7 +81,8 @@ def exchange(provider: Provider, app: App, request: Request, token: str | None) 
     except httpx.TransportError as error:
         raise ProviderUnavailableError(f"{provider.name} did not answer ({type(error).__name__})", BUSY_S) from error
     reply = parse(provider, response)
-    judge(provider, response.status_code, response.headers, reply)
+    if response.status_code not in request.accepts:
+        judge(provider, response.status_code, response.headers, reply)
     return Reply(response.content, reply)
 
 

@@ -56,14 +56,10 @@ class Visit:
         self.refreshed += 1
 
     def answer(self, question: Question) -> Answer:
+        resource = question.resource
+        window = None if resource.current else question.window  # how things stand may have been so for long
         return Answer(
-            self.connection.user,
-            self.provider,
-            question.resource,
-            question.replies,
-            question.as_of,
-            self.zones,
-            question.window,
+            self.connection.user, self.provider, resource, question.replies, question.as_of, self.zones, window
         )
 
 
@@ -87,7 +83,7 @@ def questions(
     elif job.document and resource.fetch_one and not job.deleted:
         yield Question(resource, request=resource.fetch_one(job.document))
     elif resource.fetch and not job.deleted:
-        window = days_of(job, held, resource, zones, back)
+        window = within_reach(days_of(job, held, resource, zones, back), resource, zones)
         parts = window.split(resource.max_days) if window and not satisfied(job, held, resource, window) else []
         for part in parts:
             yield Question(resource, part, resource.fetch(part.padded(resource.padding)))
@@ -102,6 +98,15 @@ def days_of(job: Job, held: Connection, resource: Resource, zones: Zones, back: 
     cursor = held.cursors.get(resource.name)
     start = date.fromisoformat(cursor) if cursor else connected
     return Window(min(start - LOOK_BACK, today - back), today)
+
+
+def within_reach(window: Window | None, resource: Resource, zones: Zones) -> Window | None:
+    """The days of the window that the vendor answers for."""
+    days = 1 if resource.current else resource.reach_days
+    if window is None or days is None:
+        return window
+    oldest = recent(days, zones).first
+    return Window(max(window.first, oldest), window.last) if window.last >= oldest else None
 
 
 def satisfied(job: Job, held: Connection, resource: Resource, window: Window) -> bool:

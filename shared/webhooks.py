@@ -27,18 +27,23 @@ class Call:
     now: int
 
 
-def accept(provider: Provider, app: App, hooks: Hooks, call: Call) -> tuple[str | None, list[Event | Skipped]]:
-    """The connection the address names (None for an app-wide one) and the events read from a proven call.
+def accept(
+    provider: Provider, app: App, hooks: Hooks, call: Call, issued: Sequence[str] = ()
+) -> tuple[str | None, list[Event | Skipped]]:
+    """The connection the address names (None for an app-wide one) and the events read from a proven call. `issued` are
+    the vendor's own secrets, for a proof that rests on them.
 
     Raises InvalidSignatureError where the proof is missing, wrong or stale, BadRequestError where the body that was
     proven cannot be read. One bad event in a batch does not lose the rest: it comes back as Skipped.
     """
     webhook = hook_of(provider)
     connection = address(provider, webhook, hooks, call)
+    if webhook.is_ping(call.body):
+        return connection, []
     if isinstance(webhook.proof, HmacSignature):
         by_connection = webhook.proof.key == "connection" and connection is not None
         secrets = hooks.secrets(provider.id, connection or "", call.now) if by_connection else [app.client_secret]
-        verify(webhook.proof, secrets, call)
+        verify(webhook.proof, issued if webhook.proof.key == "issued" else secrets, call)
     try:
         return connection, list(webhook.read(call.body, datetime.fromtimestamp(call.now / 1000, UTC)))
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as wrong:

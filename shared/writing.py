@@ -44,6 +44,8 @@ def move_cursors(visit: Visit) -> None:
             stuck.add(name)
         if name not in stuck and visit.connection.cursors.get(name, "") < window.last.isoformat():
             before = (window.first - timedelta(days=1)).isoformat()
+            # Not from inside the window where the vendor no longer answers for the days since.
+            before = min(before, visit.connection.cursors.get(name, before))
             connections.move_cursor(visit.connection.id, name, before, window.last.isoformat())
 
 

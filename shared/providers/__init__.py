@@ -5,7 +5,7 @@ A spec is data; where a vendor is odd, the same value holds a function. Nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
@@ -43,8 +43,9 @@ class Resource:
 
     `replace` resources say which documents exist in the days asked for, so what vanished at the vendor vanishes here;
     `merge` resources only add and correct. `padding` widens the question by days whose answer is not ours to believe.
-    `series` and `totals` are the metrics this resource owns in its provider: one owner each; `spots` are single
-    readings at an instant, which several resources may have.
+    `current` resources say how things stand and take no window. Any of the `scopes` opens a resource; one with a space
+    in it means both. `series` and `totals` are the metrics this resource owns in its provider: one owner each; `spots`
+    are single readings at an instant, which several resources may have.
     """
 
     name: str
@@ -53,9 +54,16 @@ class Resource:
     fetch: Callable[[Window], Request] | None = None
     fetch_one: Callable[[str], Request] | None = None
     next_page: Callable[[Request, Json], Request | None] = one_page
+    """What else to ask after this reply, be it a page or a document."""
+    together: bool = False
+    """All pages of an answer are mapped as one: a record is read by the help of another."""
+    current: bool = False
+    """Asked for only where the window reaches today; a figure without a day is of the day it was asked."""
     mode: Literal["replace", "merge"] = "replace"
     padding: int = 0
     max_days: int = 30
+    reach_days: int | None = None
+    """How many days back, today included, the vendor answers for; nothing older is asked. None: no limit."""
     scopes: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
     series: frozenset[str] = frozenset()
@@ -76,6 +84,15 @@ class Resource:
         records = reply if isinstance(reply, list) else [reply]
         wrapped: Json = bury(records, self.records)
         return wrapped
+
+    def joined(self, pages: Sequence[Json]) -> Sequence[Json]:
+        """The pages as the mapping reads them: one by one, or the records of all in one envelope."""
+        if not self.together:
+            return pages
+        lists = [dig(page, self.records) for page in pages]
+        if not all(isinstance(records, list) for records in lists):
+            raise ProviderChangedError(f"a reply holds no list at {self.records!r}")
+        return [bury([record for records in lists for record in records], self.records)]
 
 
 # ---------------------------------------------------------------- connecting
@@ -104,8 +121,13 @@ class OAuth2:
     pkce: bool = True
     authorize_params: Mapping[str, str] = field(default_factory=dict)
     token_params: Mapping[str, str] = field(default_factory=dict)
+    refresh_params: Mapping[str, str] = field(default_factory=dict)
+    dead_grant: frozenset[str] = frozenset({"invalid_grant"})
+    """The errors by which the token endpoint says that the grant itself is gone."""
     read_token: Callable[[Json], Json] = lambda reply: reply
     granted: Callable[[str], frozenset[str]] = lambda scope: frozenset(scope.replace(",", " ").split())
+    register: Callable[[str], Request] | None = None
+    """(account) → the call, with the new token, that the vendor wants before any other."""
     revoke: Callable[[Holder], Generator[Request, Json, None]] | None = None
     """Ends the grant at the vendor: yields requests, is sent their replies. None where the vendor has no such call."""
 
@@ -147,7 +169,8 @@ class Account:
 class HmacSignature:
     """A keyed hash over the raw body (after the timestamp, where there is one).
 
-    `key` says whose secret it is: the provider app's client secret, or one derived for the connection in the path.
+    `key` says whose secret it is: the provider app's client secret, one derived for the connection in the path, or one
+    the vendor issued when the webhook was made (see `Subscriptions.issued`).
     """
 
     header: str
@@ -156,7 +179,7 @@ class HmacSignature:
     prefix: str = ""
     timestamp_header: str | None = None
     tolerance_s: int = 300
-    key: Literal["client_secret", "connection"] = "client_secret"
+    key: Literal["client_secret", "connection", "issued"] = "client_secret"
 
 
 @dataclass(frozen=True)
@@ -192,6 +215,8 @@ class Webhook:
     path: Literal["app", "connection"] = "app"
     handshake: Callable[[Mapping[str, str], str], Json | None] | None = None
     """(query, our verification token) → the JSON to answer, or None to refuse. Absent: GET and HEAD say 200."""
+    is_ping: Callable[[bytes], bool] = lambda body: False
+    """Does this body only ask whether anybody is at home? Then it needs no proof, and tells nothing."""
     hint_delay_s: int = 20
     """Hints wait this long, so that a vendor's burst becomes one fetch."""
 
@@ -227,6 +252,9 @@ class Subscriptions:
     create: Callable[[Hook, str], Request]
     renew: Callable[[Hook, Subscription], Request] | None = None
     delete: Callable[[Hook, Subscription], Request] | None = None
+    issued: Callable[[Any], tuple[str, str] | None] | None = None
+    """The reply to `create` → the new subscription's id and the secret that will sign its webhooks, where the vendor
+    makes one and shows it only then."""
     renew_before: timedelta = timedelta(days=14)
 
 

@@ -50,6 +50,8 @@ class Request:
     json: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     bearer: bool = True
+    accepts: tuple[int, ...] = ()
+    """Statuses that are an answer to this, beside 2xx."""
 
     def with_params(self, **more: str) -> Request:
         """The same question with more parameters, wherever this request carries them."""

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 import boto3
 import httpx
 
-from shared import aws, budget, fetching, secret, settings, signed, sync, vault, vendor
+from shared import aws, budget, fetching, issued, secret, settings, signed, sync, vault, vendor
 
 ROUTES = [
     ("POST", r"/v1/connect/(?P<provider>[^/]+)", "connect", True),
@@ -267,4 +267,5 @@ def lose_memory() -> None:
         pool.cache_clear()
     budget.turns.cache_clear()
     secret._read = None
+    issued._kept.clear()
     vault._kept.clear()

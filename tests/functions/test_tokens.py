@@ -261,6 +261,20 @@ def test_what_is_not_the_grants_fault_never_condemns_it(
     assert tokens.access_token(SOURCE, app(), held) == tokens.opened(load(held.id))["access_token"]
 
 
+def test_what_the_spec_counts_as_the_grants_end_condemns_it_a_lease_later(
+    held: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(SOURCE.auth, OAuth2)
+    source = replace(SOURCE, auth=replace(SOURCE.auth, dead_grant=frozenset({"invalid_client"})))
+    mine = replace(app(), client_secret="mistyped")
+    with pytest.raises(RetryLaterError):
+        tokens.access_token(source, mine, held)
+    pass_time(monkeypatch, LEASE_S + 1)
+    with pytest.raises(ReconnectError):
+        tokens.access_token(source, mine, held)
+    assert load(held.id).state == "reconnect"
+
+
 def test_the_vendor_is_only_ever_asked_where_the_spec_says(held: Connection, meanwhile: During) -> None:
     urls: list[str] = []
     vendor.client().event_hooks["request"].append(lambda request: urls.append(str(request.url)))

@@ -23,7 +23,11 @@ ROUTES = {
     "oura": ("/oauth/authorize", "/oauth/token"),
     "withings": ("/oauth2_user/authorize2", "/v2/oauth2"),
     "dexcom": ("/v3/oauth2/login", "/v3/oauth2/token"),
+    "whoop": ("/oauth/oauth2/auth", "/oauth/oauth2/token"),
+    "polar": ("/oauth2/authorization", "/v2/oauth2/token"),
 }
+BASIC = ("polar",)
+TOKEN_FORM = {"withings": {"action": "requesttoken"}, "whoop": {"scope": "offline"}}
 
 
 @pytest.fixture(scope="session")
@@ -99,8 +103,10 @@ def exchange(client: httpx.Client, app):
     """The token endpoint, whatever it answers."""
 
     def post(provider: str, **form: str):
-        action = {"action": "requesttoken"} if provider == "withings" else {}
-        return client.post(f"/{provider}{ROUTES[provider][1]}", data={**app(provider), **action, **form})
+        url, pair = f"/{provider}{ROUTES[provider][1]}", app(provider)
+        if provider in BASIC:
+            return client.post(url, data=form, auth=(pair["client_id"], pair["client_secret"]))
+        return client.post(url, data={**pair, **TOKEN_FORM.get(provider, {}), **form})
 
     return post
 
@@ -111,7 +117,7 @@ def authorize(client: httpx.Client, app):
 
     def decide(provider: str, person: str = "ada", decision: str = "allow", scope: str = "", **form: object):
         query = {"response_type": "code", "client_id": app(provider)["client_id"], "redirect_uri": CALLBACK}
-        query |= {"state": "st4te", "scope": scope}
+        query |= {"state": "st4te-of-ada", "scope": scope}
         chosen = {"person": person, "decision": decision, **form}
         reply = client.post(f"/{provider}{ROUTES[provider][0]}", params=query, data=chosen)
         assert reply.status_code == 302, reply.text

@@ -230,7 +230,7 @@ def test_clearing_faults_releases_what_was_held(client, connect, listening):
     fault(client, "reorder_webhooks", times=5)
     assert [line["status"] for line in correct(client)] == ["held"]
     assert [line["status"] for line in client.delete("/control/faults").json()["webhooks"]] == [204]
-    assert client.get("/control/faults").json() == {"dexcom": [], "oura": [], "withings": []}
+    assert not any(client.get("/control/faults").json().values())
 
 
 def test_a_refused_webhook_is_tried_again_and_given_up(client, connect, listening, monkeypatch):

@@ -1,7 +1,7 @@
 import pytest
 
 CALLBACK = "http://127.0.0.1:9/callback"
-PROVIDERS = ("oura", "withings", "dexcom")
+PROVIDERS = ("oura", "withings", "dexcom", "whoop", "polar")
 
 
 def refused(reply) -> bool:
@@ -15,7 +15,7 @@ def refused(reply) -> bool:
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_code_works_once_and_only_for_its_redirect_uri(provider, authorize, exchange):
     query = authorize(provider)
-    assert query["state"] == "st4te"
+    assert query["state"] == "st4te-of-ada"
     form = {"grant_type": "authorization_code", "redirect_uri": CALLBACK}
     assert refused(exchange(provider, **form, code=authorize(provider)["code"] + "x"))
     assert refused(exchange(provider, **(form | {"redirect_uri": "http://x"}), code=authorize(provider)["code"]))
@@ -25,10 +25,10 @@ def test_a_code_works_once_and_only_for_its_redirect_uri(provider, authorize, ex
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_denial_comes_back_as_an_error(provider, authorize):
-    assert authorize(provider, decision="deny") == {"error": "access_denied", "state": "st4te"}
+    assert authorize(provider, decision="deny") == {"error": "access_denied", "state": "st4te-of-ada"}
 
 
-@pytest.mark.parametrize("provider", ["oura", "dexcom"])
+@pytest.mark.parametrize("provider", ["oura", "dexcom", "whoop"])
 def test_a_used_refresh_token_is_dead(provider, connect, exchange, client):
     first = connect(provider).tokens
     form = {"grant_type": "refresh_token"}

@@ -181,6 +181,34 @@ def test_a_document_that_moves_next_door_leaves_no_copy(path: list[str], part: W
             assert shelf.shows() == {here: ["a"]}
 
 
+def test_how_things_stand_is_of_the_day_it_was_asked_and_yesterdays_stays() -> None:
+    def profile(weight: float, as_of: str) -> Answer:
+        said = [Document(readings=(Reading("weight", weight),))]
+        return answer(said, as_of=at(as_of), mode="merge", current=True)
+
+    shelf = Shelf()
+    for weight, when in ((70, "2026-11-20T22:30Z"), (72, "2026-11-20T23:30Z"), (71, "2026-11-20T23:10Z")):
+        shelf.learn(profile(weight, when))
+    assert shelf.shows() == {"2026-11-20": ["2026-11-20"], "2026-11-21": ["2026-11-21"]}
+    found = [d.readings[0].value for section in shelf.sections.values() for d in section.documents()]
+    assert found == [70, 72]
+
+
+def test_times_on_the_wearers_clock_become_instants_by_the_zone_history() -> None:
+    wall = (at("2026-11-20T00:02Z"), at("2026-11-20T23:58Z"))
+    floating = Document(day="2026-11-20", series=(Series("heart_rate", wall, [60, 61], floating=True),))
+    [change] = file(answer([floating], mode="merge")).changes
+    [document] = change.news.documents
+    assert (change.key.day, document.series[0].floating) == ("2026-11-20", False)
+    assert list(document.series[0].times) == [at("2026-11-19T23:02Z"), at("2026-11-20T22:58Z")]
+
+
+def test_what_a_profile_dates_itself_keeps_its_date() -> None:
+    dated = Document(readings=(Reading("weight", 70, at("2026-06-01T12:00Z")),))
+    [change] = file(answer([dated], as_of=at("2026-11-20T12:00Z"), mode="merge", current=True)).changes
+    assert change.key.day == "2026-06-01"
+
+
 def test_samples_filed_anew_after_a_move_leave_no_copy() -> None:
     """A flight told late: the same samples, asked for again, belong to the day before."""
     night = [at("2026-11-21T00:00Z") + n * HOUR for n in range(4)]
@@ -259,6 +287,20 @@ def test_a_bad_record_is_counted_and_an_answer_of_nothing_else_is_not_understood
     with pytest.raises(ProviderChangedError):
         file(answer([bad, bad]))
     assert file(answer([])).changes == []
+
+
+def test_pages_that_need_each_other_are_mapped_as_one() -> None:
+    def told(page: Any) -> list[Item]:
+        days = {row["id"]: row["day"] for row in page["rows"] if "day" in row}
+        return [sleep(row["of"], 0, days[row["of"]]) for row in page["rows"] if "of" in row]
+
+    pages = [{"rows": [{"of": "a"}]}, {"rows": [{"id": "b", "day": "2026-11-21"}, {"of": "b"}]},
+             {"rows": [{"id": "a", "day": "2026-11-20"}]}]  # fmt: skip
+    said = answer([], records="rows", together=True)
+    said = replace(said, resource=replace(said.resource, map=told), pages=pages)
+    assert [c.key.day for c in file(said).changes if c.news.documents] == ["2026-11-20", "2026-11-21"]
+    with pytest.raises(ProviderChangedError):
+        file(replace(said, pages=[*pages, {"error": "maintenance"}]))
 
 
 @given(st.permutations(range(6)))

@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime
 from itertools import chain
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared.local_time import Zones, by_day, local_day
-from shared.model import HOUR, MINUTE, instant
+from shared.local_time import Zones, by_day, from_wall_clock, local_day
+from shared.model import HOUR, MINUTE, instant, millis
 
 NAMES = [
     "UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Kiritimati", "Pacific/Pago_Pago",
@@ -87,3 +88,20 @@ def test_a_flight_cuts_the_day_at_the_instant_of_moving() -> None:
     zones = Zones(((0, "Europe/Berlin"), (landed, "Asia/Tokyo")))
     runs = list(by_day([landed - MINUTE, landed, landed + MINUTE], None, zones))
     assert [(day, part.stop - part.start) for day, part in runs] == [("2026-11-20", 1), ("2026-11-21", 2)]
+
+
+@settings(deadline=None)
+@given(instants, st.lists(st.integers(1, 29), max_size=60), st.sampled_from(NAMES))
+@example(at("2026-10-24T23:50Z"), [29] * 8, "Europe/Berlin")
+@example(at("2026-03-29T00:40Z"), [29] * 4, "Europe/Berlin")
+@example(at("2026-04-04T14:40Z"), [29] * 4, "Australia/Lord_Howe")  # half an hour comes twice
+def test_a_clock_on_the_wall_tells_the_instants_of_what_was_sampled_often(
+    start: int, minutes: list[int], name: str
+) -> None:
+    sampled = [start - start % MINUTE]
+    for step in minutes:
+        sampled.append(sampled[-1] + step * MINUTE)
+    shown = [datetime.fromtimestamp(t / 1000, UTC).astimezone(ZoneInfo(name)).replace(tzinfo=UTC) for t in sampled]
+    first, *rest = from_wall_clock([millis(wall) for wall in shown], Zones(((0, name),)))
+    if first == sampled[0]:  # else it lies in the second of two equal hours, and nothing before it tells
+        assert rest == sampled[1:]
