@@ -31,6 +31,8 @@ ACCOUNT = "000000000000"
 API_ID = "tributary"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 HINT_DELAY_S = 1
+LIMITS = [{"calls": 3_000, "seconds": 60}]
+"""The sandbox's, as its owner grants them: the story asks for three people's quarter of a year within a minute."""
 LIVES = ("ada", "ben")
 WORKER_TIMEOUT_S = 20
 """The least the stack takes: a killed worker's messages come back after six times that."""
@@ -265,7 +267,7 @@ class Start:
         """What an operator does after the first deploy, and what CloudFormation on the emulator leaves out."""
         apps = httpx.get(f"{self.system.sandbox}/control/apps", trust_env=False).json()
         secret = {
-            "providers": {name: {**app, "hint_delay_s": HINT_DELAY_S} for name, app in apps.items()},
+            "providers": {name: {**app, "hint_delay_s": HINT_DELAY_S, "limits": LIMITS} for name, app in apps.items()},
             "hook_key": secrets.token_urlsafe(32),
             "hook_generation": 1,
             "hook_rotated_at": 0,

@@ -44,8 +44,10 @@ def keep(outcomes: Iterable[Outcome], pool: Executor) -> None:
 
 
 def is_told(outcome: Outcome) -> bool:
-    """What asks a vendor, or was handed to us."""
-    return outcome.job.task == "sync" and not (outcome.job.reason == "poll" and outcome.state == "unchanged")
+    """What asks a vendor, or was handed to us. No line names a connection that is gone: it would outlive it."""
+    job = outcome.job
+    names_the_gone = outcome.held is None and bool(job.connection) and job.connection in job.id
+    return job.task == "sync" and not names_the_gone and not (job.reason == "poll" and outcome.state == "unchanged")
 
 
 def line(outcome: Outcome) -> Line:
@@ -55,7 +57,7 @@ def line(outcome: Outcome) -> Line:
         "id": job.id,
         "reason": job.reason,
         "provider": outcome.held.provider if outcome.held else job.provider,
-        "connection": job.connection,
+        "connection": job.connection if outcome.held else "",
         "received": job.received or job.as_of,
         "fetched": outcome.fetched,
         "finished": now_ms(),

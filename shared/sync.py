@@ -177,7 +177,7 @@ def begin(errand: Errand, bulk: bool, until: int) -> None:
         return
     errand.held = connections.load(job.connection)
     if errand.held is None:
-        logger().info("dropped: no such connection", extra={"job": job.id})
+        logger().info("dropped: no such connection", extra={"reason": job.reason, "tracked": job.tracked})
         errand.state, errand.cause, errand.done = "dropped", NOT_HERE, True
         if job.tracked:
             finish(job.tracked, job.part, cause=NOT_HERE)
