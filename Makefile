@@ -8,7 +8,7 @@ export VIRTUAL_ENV := $(CURDIR)/.venv
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test build deploy lock
+.PHONY: help setup demo chaos up down test build deploy lock
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ node_modules/made: package-lock.json .venv/made
 
 demo: setup ## Play the story on a local AWS; ONCE=1 ends by itself
 	@tributary demo $(if $(filter-out 0,$(ONCE)),--once)
+
+chaos: setup ## A week of PEOPLE=200 in bad weather on a local AWS, DAYS=7, SEED=1; every record is counted
+	@tributary chaos --people $(or $(PEOPLE),200) --days $(or $(DAYS),7) --seed $(or $(SEED),1)
 
 up: setup ## Start a local system that stays up
 	@tributary up

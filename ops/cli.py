@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops import connections, dlq, doctor, events, ledger, local, offline, replay, runs
+from ops import chaos, connections, dlq, doctor, events, ledger, local, offline, replay, runs, storm
 from ops.client import Api, ApiError, token
 from ops.deployment import Deployment, DeploymentError, operator_command
 from ops.explain import explain
@@ -69,6 +69,10 @@ def parser() -> argparse.ArgumentParser:
 
     each = command("demo", demo, "Start a local AWS, deploy the app, play the story and check every step.")
     each.add_argument("--once", action="store_true", help="end after the story instead of staying up")
+    each = command("chaos", run_chaos, "Push a week of many people through a local AWS in bad weather, and count.")
+    each.add_argument("--people", type=int, default=200)
+    each.add_argument("--days", type=int, default=7)
+    each.add_argument("--seed", type=int, default=1)
     each = command("up", up, "Start a local system that stays up.")
     each.add_argument("name", nargs="?", default="local", help="several can run at once, by name")
     each = command("down", down, "Stop what `up` started, and remove all of it.")
@@ -151,6 +155,15 @@ def demo(options: argparse.Namespace) -> int:
         print("\nStopped; nothing is left behind.")
         return 0 if played else 128 + signal.SIGINT
     return 0
+
+
+def run_chaos(options: argparse.Namespace) -> int:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, leave)
+    plan = chaos.Plan(options.people, options.days, options.seed)
+    outcome = storm.play(plan)
+    print(chaos.report(outcome, plan))
+    return FAILED if outcome.failures else 0
 
 
 def tell(system: Local) -> None:

@@ -22,8 +22,13 @@ from sandbox.grants import Grant, Grants, InvalidGrantError, Tokens
 from sandbox.life import PEOPLE, Person
 from sandbox.limits import Limit as Limit
 from sandbox.limits import Meter
+from sandbox.people import person as known_person
 from sandbox.webhooks import Sender, Webhook, with_query
 from sandbox.world import World
+
+Holdings = dict[str, dict[str, float | None]]
+"""By resource as an app asks for it: each record's id (each sample's instant in milliseconds), and its headline figure
+if it has one."""
 
 
 class Refused(Exception):
@@ -124,6 +129,10 @@ class Cloud:
         """The webhooks this change causes; none for a vendor that has none."""
         return []
 
+    def holdings(self, person: Person, day: date) -> Holdings:
+        """What an app that has read everything knows of this day; nothing for a cloud that nobody checks by it."""
+        return {}
+
     # --- the app that the backend plays
 
     @property
@@ -166,14 +175,14 @@ class Cloud:
 
     def _fault(self, call: Call, label: str) -> Fault | None:
         kinds = REQUEST_FAULTS if call.bearer else tuple(k for k in REQUEST_FAULTS if k != "expire_tokens")
-        fault = self.faults.take(kinds, label)
+        fault = self.faults.take(kinds, label) or (None if by_browser(call) else self.faults.draw(kinds))
         if fault and fault.kind == "expire_tokens":
             self.grants.expire(call.bearer)
         return fault
 
     def _over_limit(self, call: Call) -> int:
         """In how many seconds to come again. A browser at the consent page is no call of the app's."""
-        if "redirect_uri" in call.query:
+        if by_browser(call):
             return 0
         grant = self.holder(call)
         return max((meter.refuse_for(grant.person if grant else "") for meter in self.meters), default=0)
@@ -200,11 +209,13 @@ class Cloud:
         state = {"state": call.query["state"]} if "state" in call.query else {}
         if form.get("decision") != "allow":
             return RedirectResponse(with_query(redirect_uri, error="access_denied", **state), 302)
-        if form.get("person") not in PEOPLE:
+        try:
+            person = known_person(form.get("person", ""))
+        except KeyError:
             return HTMLResponse("Unknown person.", 400)
         if "ticked" in form:  # the page was used, so an unticked box means no
             scopes = [value for name, value in call.fields() if name == "scope"]
-        code = self.grants.code(form["person"], tuple(scopes), redirect_uri)
+        code = self.grants.code(person.name, tuple(scopes), redirect_uri)
         return RedirectResponse(with_query(redirect_uri, code=code, **state), 302)
 
     def is_our_client(self, call: Call) -> bool:
@@ -238,6 +249,10 @@ class Cloud:
 
     def holder(self, call: Call) -> Grant | None:
         return self.grants.holder(call.bearer)
+
+
+def by_browser(call: Call) -> bool:
+    return "redirect_uri" in call.query
 
 
 async def read(request: Request) -> Call:

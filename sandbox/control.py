@@ -12,6 +12,7 @@ from sandbox.clouds.dexcom import Dexcom
 from sandbox.faults import KINDS, Fault
 from sandbox.life import PEOPLE, Person, midnight
 from sandbox.limits import Limit, Meter
+from sandbox.people import person as known_person
 from sandbox.sleep import DEEP, LIGHT, REM
 from sandbox.world import World
 
@@ -28,8 +29,11 @@ class Control:
             plain_door("/apps", self.apps),
             plain_door("/log", self.log),
             plain_door("/truth", self.truth),
+            plain_door("/holdings", self.holdings),
             plain_door("/secrets", self.secrets),
             plain_door("/faults", self.faults, "GET", "POST", "DELETE"),
+            plain_door("/weather", self._switch(self.weather), "POST"),
+            plain_door("/stop", self._switch(self.stop), "POST"),
             plain_door("/limits", self._switch(self.limits), "POST"),
             plain_door("/night", self._switch(self.night), "POST"),
             plain_door("/steps", self._switch(self.steps), "POST"),
@@ -75,6 +79,7 @@ class Control:
                 "requests": {name: dict(cloud.requests) for name, cloud in clouds},
                 "refreshes": {name: cloud.grants.refreshes for name, cloud in clouds},
                 "webhooks": {name: cloud.sender.counts for name, cloud in clouds},
+                "weather": {name: dict(cloud.faults.drawn) for name, cloud in clouds},
                 "last_webhook": {name: _last(cloud) for name, cloud in clouds},
                 "limits": {name: [meter.seen() for meter in cloud.meters] for name, cloud in clouds},
             }
@@ -86,13 +91,24 @@ class Control:
         return JSONResponse(sorted(issued | {cloud.client_secret for cloud in self.clouds.values()}))
 
     def truth(self, call: Call) -> Response:
+        person, days = self._asked(call)
+        return JSONResponse(
+            {"person": person.name, "zone": person.zone.key, "days": [self._true_day(person, day) for day in days]}
+        )
+
+    def holdings(self, call: Call) -> Response:
+        """Day by day, every record that each cloud holds of a person now."""
+        person, days = self._asked(call)
+        held = {day.isoformat(): {n: cloud.holdings(person, day) for n, cloud in self.clouds.items()} for day in days}
+        return JSONResponse({"person": person.name, "zone": person.zone.key, "days": held})
+
+    def _asked(self, call: Call) -> tuple[Person, list[date]]:
         person = _person(call.query.get("person", ""))
         try:
             first, last = (date.fromisoformat(call.query[name]) for name in ("from", "to"))
         except (KeyError, ValueError):
             raise refuse(400, {"error": "from and to: YYYY-MM-DD"}) from None
-        days = [self._true_day(person, day) for day in self.world.days(person, first, last)]
-        return JSONResponse({"person": person.name, "zone": person.zone.key, "days": days})
+        return person, list(self.world.days(person, first, last))
 
     def _true_day(self, person: Person, day: date) -> Body:
         night, opened = self.world.life.sleeps(person, day)[0], midnight(person, day)
@@ -137,6 +153,19 @@ class Control:
         fault = Fault(body["kind"], **{name: kind(body[name]) for name, kind in FIELDS.items() if name in body})
         self._cloud(body).faults.add(fault)
         return vars(fault)
+
+    def weather(self, body: Body) -> object:
+        """Faults by chance, at every cloud, until the next weather; `{}` is fair, and lets go what was held back."""
+        chances = {kind: float(chance) for kind, chance in body.items() if kind != "seed"}
+        for name, cloud in self.clouds.items():
+            cloud.faults.weather(chances, f"{body.get('seed', 0)}:{name}")
+        held = [] if chances else [line for cloud in self.clouds.values() for line in cloud.sender.release()]
+        return {"weather": chances, "webhooks": held}
+
+    def stop(self, body: Body) -> object:
+        """Every life stands still, for good: whatever is read from now on is the same."""
+        self.world.stopped = self.world.now()
+        return {"stopped": self.world.stopped}
 
     def limits(self, body: Body) -> object:
         """The documented limit, or `limits` in its place: those of another plan, or small ones for a test."""
@@ -204,9 +233,10 @@ class Control:
 
 
 def _person(name: str) -> Person:
-    if name not in PEOPLE:
-        raise refuse(400, {"error": f"person is one of {', '.join(PEOPLE)}"})
-    return PEOPLE[name]
+    try:
+        return known_person(name)
+    except KeyError:
+        raise refuse(400, {"error": f"person is one of {', '.join(PEOPLE)}, newcomer-<number>"}) from None
 
 
 def _last(cloud: Cloud) -> Body | None:

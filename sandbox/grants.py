@@ -45,6 +45,7 @@ class Grants:
         self.one_access, self.code_kills = one_access, code_kills
         self._redeemed: dict[str, Grant] = {}
         self.refreshes = {"ok": 0, "reused": 0}
+        self.people: set[str] = set()  # everybody who ever consented
         self.issued: set[str] = set()  # every code and token ever given out, for whoever looks for leaks
         self._codes: dict[str, tuple[Grant, str, float]] = {}
         self._access: dict[str, tuple[Grant, float]] = {}
@@ -57,6 +58,7 @@ class Grants:
         code = secrets.token_urlsafe(24)
         grant = Grant(secrets.token_hex(8), person, scopes)
         self.issued.add(code)
+        self.people.add(person)
         self._codes[code] = (grant, redirect_uri, time.time() + self.code_seconds)
         return code
 

@@ -37,6 +37,7 @@ class Person:
     stride: float
     basal_kcal: float
     glucose_phase: int
+    history: int = HISTORY_DAYS  # days before today for which there is anything
 
 
 PEOPLE = {

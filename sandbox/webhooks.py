@@ -72,14 +72,15 @@ class Sender:
         return [self._deliver(self.last[0]) for _ in range(times)]
 
     def release(self) -> list[dict[str, object]]:
-        """Send what a reorder fault still holds, newest first."""
+        """Send what was held back to be out of order, newest first: lines marked as `late`, of earlier events."""
         held, self._held = self._held, []
-        return [self._deliver(hook) for hook in reversed(held)]
+        return [{**self._deliver(hook), "late": True} for hook in reversed(held)]
 
     def _one(self, hook: Webhook) -> list[dict[str, object]]:
-        fault = self.faults.take(WEBHOOK_FAULTS, hook.url)
+        fault = self.faults.take(WEBHOOK_FAULTS, hook.url) or self.faults.draw(WEBHOOK_FAULTS)
         if fault is None:
-            return [self._deliver(hook)]
+            # What the weather held back comes after the next one.
+            return [self._deliver(hook), *([] if self.faults.waiting() else self.release())]
         if fault.kind == "drop_webhooks":
             self.counts["dropped"] += 1
             return [self._line(hook, "dropped")]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import NAMESPACE_URL, uuid5
 
-from sandbox.life import HISTORY_DAYS, MINUTE, Life, Minute, Person, Pressure, Weighing, Workout, midnight
+from sandbox.life import MINUTE, Life, Minute, Person, Pressure, Weighing, Workout, midnight
 from sandbox.sleep import Sleep
 
 SYNC_DELAY = 10 * MINUTE  # from the end of a sleep, or of a day, until the phone has told the cloud
@@ -31,13 +31,14 @@ class Activity:
 class World:
     life: Life
     frozen: bool = False
+    stopped: int = 0  # the instant at which every life was stopped, if it was
     revealed: dict[tuple[str, date], int] = field(default_factory=dict)
     corrected: dict[tuple[str, date], tuple[int, int]] = field(default_factory=dict)
     weighed: dict[str, list[Weighing]] = field(default_factory=dict)
     deleted: dict[tuple[str, str, str, date], int] = field(default_factory=dict)
 
     def now(self) -> int:
-        return int(self.life.today.timestamp()) if self.frozen else int(time.time())
+        return int(self.life.today.timestamp()) if self.frozen else self.stopped or int(time.time())
 
     def today(self, person: Person) -> date:
         return datetime.fromtimestamp(self.now(), person.zone).date()
@@ -49,7 +50,7 @@ class World:
 
     def days(self, person: Person, first: date | None = None, last: date | None = None) -> Iterator[date]:
         """The person's days from first to last, both included, as far as the life has been lived."""
-        day = self.life.local_today(person) - timedelta(days=HISTORY_DAYS)
+        day = self.life.local_today(person) - timedelta(days=person.history)
         day = max(day, first) if first else day
         end = min(self.today(person), last) if last else self.today(person)
         while day <= end:

@@ -3,16 +3,17 @@
 import hmac
 import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from sandbox.cloud import Call, Cloud, Limit, refuse
+from sandbox.cloud import Call, Cloud, Holdings, Limit, refuse
 from sandbox.grants import Grants
-from sandbox.life import PEOPLE, Meal, Person, midnight
+from sandbox.life import Meal, Person, midnight
+from sandbox.people import person as known_person
 from sandbox.webhooks import Webhook
 from sandbox.world import local_day, local_iso, utc_iso
 
@@ -105,7 +106,16 @@ class Dexcom(Cloud):
         grant = self.holder(call)
         if grant is None:
             raise refuse(401, {"error": "invalid_token"})
-        return PEOPLE[grant.person]
+        return known_person(grant.person)
+
+    def holdings(self, person: Person, day: date) -> Holdings:
+        """Without `devices`, whose only day is that of the last question."""
+        start, end = midnight(person, day), midnight(person, day + timedelta(days=1))
+        egvs, events = self.readings(person, start, end), self._events(person, start, end)
+        return {
+            "egvs": {str(_seconds(egv) * 1000): float(egv["value"]) for egv in egvs},
+            "events": {str(event["recordId"]): None for event in events if event["eventStatus"] == "created"},
+        }
 
     def _reply(self, person: Person, kind: str, records: list[Record] | None, **more: object) -> Response:
         frame = {"recordType": kind, "recordVersion": "3.0", "userId": self.world.identify("dexcom", person.name)}
@@ -178,6 +188,10 @@ class Dexcom(Cloud):
         body = json.dumps({"type": "egv", "records": records}, separators=(",", ":")).encode()
         signature = hmac.new(secret.encode(), body, sha256).hexdigest()
         return Webhook(url, {"content-type": "application/json", "x-dexcom-signature": signature}, body)
+
+
+def _seconds(record: Record) -> int:
+    return int(datetime.fromisoformat(record["systemTime"]).timestamp())
 
 
 def _transmitter(person: Person) -> Record:

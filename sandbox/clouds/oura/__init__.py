@@ -10,11 +10,12 @@ from urllib.parse import urlencode
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from sandbox.cloud import Call, Change, Cloud, Limit, refuse
+from sandbox.cloud import Call, Change, Cloud, Holdings, Limit, refuse
 from sandbox.clouds.oura.documents import COLLECTIONS, Document, identity
 from sandbox.clouds.oura.subscriptions import Subscriptions
 from sandbox.grants import Grants
-from sandbox.life import PEOPLE, Person
+from sandbox.life import Person, midnight
+from sandbox.people import person as known_person
 from sandbox.webhooks import Webhook
 from sandbox.world import utc_iso
 
@@ -94,7 +95,7 @@ class Oura(Cloud):
         scope = SCOPE_OF.get(collection)
         if scope and not {scope, f"extapi:{scope}", f"{scope}Daily"} & set(grant.scopes):
             raise refuse(403)
-        return PEOPLE[grant.person]
+        return known_person(grant.person)
 
     # --- data
 
@@ -151,6 +152,14 @@ class Oura(Cloud):
         exclusive = collection in END_EXCLUSIVE and "T" not in query.get("end_date", "")
         return first, last - timedelta(days=1) if exclusive else last
 
+    def holdings(self, person: Person, day: date) -> Holdings:
+        found: Holdings = {
+            name.lower(): {str(doc["id"]): _headline(name, doc) for doc in documents(self.world, person, day)}
+            for name, documents in COLLECTIONS.items()
+        }
+        beats = self.world.heart(person, midnight(person, day), midnight(person, day + timedelta(days=1)))
+        return {**found, "heartrate": {str(at * 1000): bpm for at, bpm, _ in beats}}
+
     # --- webhooks
 
     def _check_app(self, call: Call) -> None:
@@ -195,6 +204,12 @@ class Oura(Cloud):
             "user_id": self.user_id(change.person),
         }
         return self.subscriptions.events(self.client_secret, event_type, data_type, event)
+
+
+def _headline(collection: str, document: Document) -> float | None:
+    if collection == "sleep":
+        return float(document["total_sleep_duration"]) / 3600
+    return float(document["steps"]) if collection == "daily_activity" else None
 
 
 def _told(change: Change) -> list[tuple[str, str, str]]:

@@ -4,7 +4,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
@@ -12,11 +12,12 @@ from urllib.parse import urlencode
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from sandbox.cloud import Call, Change, Cloud, Limit, Refused
+from sandbox.cloud import Call, Change, Cloud, Holdings, Limit, Refused
 from sandbox.clouds.withings import records
 from sandbox.clouds.withings.records import Record
 from sandbox.grants import Grants, InvalidGrantError, Tokens
-from sandbox.life import PEOPLE, Person
+from sandbox.life import Person, midnight
+from sandbox.people import person as known_person
 from sandbox.webhooks import Webhook
 from sandbox.webhooks import call as http_call
 from sandbox.world import World, local_day
@@ -128,7 +129,7 @@ class Withings(Cloud):
 
     def _wrapped(self, tokens: Tokens) -> Record:
         return {
-            "userid": self.user_id(PEOPLE[tokens.grant.person]),
+            "userid": self.user_id(known_person(tokens.grant.person)),
             "access_token": tokens.access,
             "refresh_token": tokens.refresh,
             "expires_in": tokens.expires_in,
@@ -150,7 +151,7 @@ class Withings(Cloud):
         self._check_signature(params, "revoke", params["nonce"])
         if self._nonces.pop(params["nonce"], 0.0) < time.time():
             raise fail(INVALID_PARAMS, "Invalid Params: nonce used or expired")
-        person = next((p for p in PEOPLE.values() if self.user_id(p) == params["userid"]), None)
+        person = next((p for p in map(known_person, self.grants.people) if self.user_id(p) == params["userid"]), None)
         if person is None:
             raise fail(INVALID_PARAMS, "Invalid Params: userid")
         self.grants.revoke(person.name)
@@ -174,7 +175,7 @@ class Withings(Cloud):
         scope = SCOPE_OF.get(call.params["action"])
         if scope and not call.url_path.endswith("/notify") and scope not in grant.scopes:
             raise fail(UNAUTHORISED, "Unauthorized: scope")
-        return PEOPLE[grant.person]
+        return known_person(grant.person)
 
     # --- data
 
@@ -240,6 +241,19 @@ class Withings(Cloud):
             return [r for day in self.world.days(person) for r in rows(day) if r["modified"] >= since]
         first, last = date.fromisoformat(params["startdateymd"]), date.fromisoformat(params["enddateymd"])
         return [row for day in self.world.days(person, first, last) for row in rows(day)]
+
+    def holdings(self, person: Person, day: date) -> Holdings:
+        start, end = midnight(person, day), midnight(person, day + timedelta(days=1))
+        groups = [g for g in records.groups(self.world, person) if start <= g["date"] < end]
+        rows = records.intraday(self.world, person, start, end).items()
+        nights = records.summary(self.world, person, day)
+        return {
+            "measures": {str(group["grpid"]): records.kilograms(group) for group in groups},
+            "activity": {day.isoformat(): float(records.activity(self.world, person, day)["steps"])},
+            "intraday": {f"{at}000": float(row["heart_rate"]) for at, row in rows if "heart_rate" in row},
+            "sleep": {str(row["id"]): float(row["data"]["total_sleep_time"]) / 3600 for row in nights},
+            "workouts": {str(row["id"]): None for row in records.workouts(self.world, person, day)},
+        }
 
     # --- notifications
 

@@ -82,6 +82,11 @@ def _group(
     }
 
 
+def kilograms(group: Record) -> float | None:
+    """What the scale showed; None for the cuff."""
+    return next((m["value"] * 10.0 ** m["unit"] for m in group["measures"] if m["type"] == 1), None)
+
+
 # --- movement
 
 
