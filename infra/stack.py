@@ -28,9 +28,10 @@ CLOCKS_S = 5
 
 class Tributary(Stack):
     """
-    connect  callback  disconnect  erase     webhook  upload  sync  poll ── segments (+DLQ)    api  profile  events
-       └────────┴───────────┴───────┴──┐         └───────┴──────┴─────┘                         └─┬─┘
-                         connections, tokens             one small job                            │ reads
+    connect  callback  disconnect  erase     webhook  upload  sync  poll ── segments (+DLQ)    api  events
+       └────────┴───────────┴───────┴──┐         └───────┴──────┴─────┘                 readings  periods
+                         connections, tokens             one small job                      └──┬──┘
+                                                 │                    │                        │ reads
                                                  │                    │
                         fresh (+DLQ) ── worker ──┴── bulk (+DLQ) ── worker-bulk
                                                  │
@@ -89,9 +90,11 @@ class Tributary(Stack):
             "callback": (512, DOOR_S, (*own, control(*EDIT, "ConditionCheckItem"), data(*MERGE), *either)),
             "webhook": (256, 10, (*own, control("GetItem", "PutItem"), drop, fresh.send)),
             "upload": (512, DOOR_S, (*own, control(*EDIT), data(*MERGE), drop, fresh.send)),
-            "sync": (256, 10, (*own, control(*MERGE), data("GetItem"), *either)),
-            "api": (512, 15, (store.key_may("Decrypt"), control(*READ), data(*READ))),
+            "sync": (256, 10, (*own, control(*MERGE), data("GetItem", "Query"), *either)),
+            "api": (512, 15, (store.key_may("Decrypt"), control(*READ), data("Query"))),
             "events": (256, 10, (store.key_may("Decrypt"), store.events_may("GetLogEvents"))),
+            "readings": (512, 15, (store.key_may("Decrypt"), data("GetItem", "Query"))),
+            "periods": (512, 15, (store.key_may("Decrypt"), data("GetItem", "Query"))),
             "poll": (256, POLL_TIMEOUT_S, (*walk, store.read_ring, fresh.send)),
             "profile": (256, 10, (own[0], control(*READ, "UpdateItem"), data("GetItem", "UpdateItem"))),
             "disconnect": (256, 10, (own[0], control(*MERGE), fresh.send)),

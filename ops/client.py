@@ -63,7 +63,7 @@ class Api:
 
     def days(self, first: str, last: str) -> dict[str, Mapping[str, Any]]:
         """By date, as of now: reads are consistent."""
-        found = self.get("days", **{"from": first, "to": last, "fresh": "1"})["days"]
+        found = self.get("days", **{"from": first, "to": last, "fresh": "1", "others": "1"})["days"]
         return {day["day"]: day for day in found}
 
     def job(self, id_: str) -> dict[str, Any]:

@@ -93,6 +93,7 @@ class Explainer:
             "end": iso(at),
             "day": self.day(document, at),
             "identity": identity,
+            "manual": document.manual,
         }
         return {**row, "vendor_unit": unit} if unit else row
 
@@ -107,4 +108,6 @@ class Explainer:
             "stages": [[iso(start), iso(end), name] for start, end, name in episode.stages],
             "readings": {r.metric: round(r.value, 4) for r in episode.readings},
             "series": {s.metric: len(s.times) for s in episode.series},
+            "zones": [[name, round(minutes, 4)] for name, minutes in episode.zones],
+            "manual": document.manual,
         }

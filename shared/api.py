@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from http import HTTPStatus
+from pathlib import Path
+from traceback import extract_tb
+from types import UnionType
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as NoRouteError
-from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
 from pydantic import BaseModel
 
 from shared.errors import BadRequestError, ForbiddenError
 from shared.log import logger
-from shared.schemas import ErrorReply
+from shared.schemas import ErrorReply, GatewayReply
 
 ACT_FOR_USERS = {"users:act", "tributary/users:act"}
-LONGEST_RANGE = timedelta(days=366)
-EARLIEST = date(1970, 1, 1)
-REFUSALS = (400, 401, 403, 404)
+LONGEST_DAYS = 366
+EARLIEST, LATEST = date(1970, 1, 1), date(2999, 12, 31)
+REFUSALS = (400, 403, 404, 500)
+BY_GATEWAY = (401, 429)
 
 
-def answers(model: type[BaseModel], status: int = 200) -> Any:
-    """The replies of a route, as its description lists them."""
-    return {code: _said(code, model if code == status else ErrorReply) for code in (status, *REFUSALS)}
+def answers(model: type[BaseModel], status: int = 200, *more: int) -> Any:
+    """The replies of a route, as its description lists them; `more` are refusals of its own."""
+    ours = {code: _said(code, ErrorReply) for code in (*REFUSALS, *more)}
+    theirs = {code: _said(code, ErrorReply | GatewayReply if code in more else GatewayReply) for code in BY_GATEWAY}
+    return {status: _said(status, model), **ours, **theirs}
 
 
-def _said(status: int, model: type[BaseModel]) -> dict[str, Any]:
+def _said(status: int, model: type[BaseModel] | UnionType) -> dict[str, Any]:
     return {"description": HTTPStatus(status).phrase, "content": {"application/json": {"model": model}}}
 
 
@@ -44,11 +50,32 @@ def resolver() -> APIGatewayHttpResolver:
         where = [part for part in first["loc"] if isinstance(part, str) and part not in ("body", "query", "path")]
         return fault(app, 400, "bad_request", first["msg"], ".".join(where) or "body")
 
+    def not_json(error: Exception) -> Response[str]:
+        return fault(app, 400, "bad_request", "send JSON", "content-type")
+
+    def unread(error: ValueError) -> Response[str]:
+        """Powertools raises a bare one where a multipart body names no boundary."""
+        multipart = app.current_event.headers.get("content-type", "").lower().startswith("multipart/")
+        return not_json(error) if multipart else failed(error)
+
+    def no_text(error: UnicodeDecodeError) -> Response[str]:
+        return fault(app, 400, "bad_request", "send UTF-8", "body")
+
     def no_route(error: NoRouteError) -> Response[str]:
         return fault(app, 404, "not_found", "no such route", None)
 
+    def failed(error: Exception) -> Response[str]:
+        # The type and the place: another library's message may quote what it choked on.
+        place = "".join(f" {Path(f.filename).name}:{f.lineno}" for f in extract_tb(error.__traceback__)[-3:])
+        logger().error("failed", extra={"error": type(error).__name__, "at": place.strip()})
+        return fault(app, 500, "internal", "our fault, and noted; try again", None)
+
     app.exception_handler(BadRequestError)(refused)
     app.exception_handler(RequestValidationError)(invalid)
+    app.exception_handler(RequestUnsupportedContentType)(not_json)
+    app.exception_handler(ValueError)(unread)
+    app.exception_handler(UnicodeDecodeError)(no_text)
+    app.exception_handler(Exception)(failed)
     app.not_found(no_route)
     return app
 
@@ -93,13 +120,16 @@ def user(app: APIGatewayHttpResolver) -> str:
     return named
 
 
-def window(first: date, last: date) -> tuple[date, date]:
+def window(first: date, last: date, longest: int | None = LONGEST_DAYS) -> tuple[date, date]:
+    """Raises BadRequestError, naming the end at fault. Without a `longest`, any number of days."""
     if last < first:
         raise BadRequestError("must not be before `from`", "to")
-    if last - first > LONGEST_RANGE:
-        raise BadRequestError("at most 366 days at once", "from")
+    if longest and (last - first).days >= longest:
+        raise BadRequestError(f"at most {longest} days at once", "from")
     if first < EARLIEST:
         raise BadRequestError(f"not before {EARLIEST}", "from")
+    if last > LATEST:
+        raise BadRequestError(f"not after {LATEST}", "to")
     return first, last
 
 

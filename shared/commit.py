@@ -10,7 +10,7 @@ interleaving of two workers with crashes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -72,7 +72,18 @@ def proposal(section: Section, change: Change, by: str) -> Section | None:
     data, digest = pack(known.documents.values())
     ids = tuple(sorted(filter(None, known.documents)))
     digest = bytes([change.version]) + digest
-    return replace(section, as_of=known.as_of, by=by, hash=digest, data=data, raw=change.raw or section.raw, ids=ids)
+    received, corrected = (section.received, news.as_of) if section.rev else (news.as_of, 0)
+    return replace(
+        section, as_of=known.as_of, by=by, hash=digest, data=data, raw=change.raw or section.raw, ids=ids,
+        holds=holds(known.documents.values()), received=received, corrected=corrected,
+    )  # fmt: skip
+
+
+def holds(documents: Collection[Document]) -> tuple[str, ...]:
+    """The metrics and kinds of episode in them. What an episode carries belongs to the episode."""
+    kinds = {document.episode.kind for document in documents if document.episode}
+    readings = {reading.metric for document in documents for reading in document.readings}
+    return tuple(sorted(kinds | readings | {series.metric for document in documents for series in document.series}))
 
 
 def differs(section: Section, change: Change, by: str) -> bool:

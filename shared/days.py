@@ -3,7 +3,7 @@ on two sources is ever stored, so the answer cannot depend on the order in which
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ import orjson
 
 from shared import sections
 from shared.catalogue import METRICS
-from shared.recovery import BASELINE_DAYS, Recovery, recovery
+from shared.recovery import BASELINE_DAYS, WEEK, HrvTrend, Recovery, hrv_trend, recovery
 from shared.summary import Stats
 
 Priority = Mapping[str, Sequence[str]]
@@ -71,16 +71,22 @@ class Report:
 
     day: Day
     recovery: Recovery
+    hrv_trend: HrvTrend | None
     missing: tuple[str, ...]
     expected: tuple[str, ...]
 
 
 def reports(user: str, first: date, last: date, fresh: bool = False, priority: Priority = NO_PRIORITY) -> list[Report]:
     """One Query. Days without data are left out."""
-    start = (first - timedelta(days=BASELINE_DAYS)).isoformat()
-    items = sections.query(user, f"D#{start}", f"D#{last.isoformat()}", consistent=fresh)
-    days = {day.day: day for day in (merge(item["sk"]["S"][2:], slots(item), priority) for item in items)}
+    start = first - timedelta(days=BASELINE_DAYS)
+    days = {day.day: day for day in of_user(user, start, last, fresh, priority)}
     return [report(day, days) for key, day in days.items() if key >= first.isoformat() and day.choices]
+
+
+def of_user(user: str, first: date, last: date, fresh: bool = False, priority: Priority = NO_PRIORITY) -> Iterator[Day]:
+    """One Query, oldest first."""
+    for item in sections.query(user, f"D#{first.isoformat()}", f"D#{last.isoformat()}", consistent=fresh):
+        yield merge(item["sk"]["S"][2:], slots(item), priority)
 
 
 def slots(item: Mapping[str, Any]) -> list[Slot]:
@@ -108,24 +114,27 @@ def merge(day: str, found: Iterable[Slot], priority: Priority = NO_PRIORITY) -> 
     return Day(day, ordered, chosen)
 
 
-def within_source(value: Value) -> tuple[bool, int, str]:
-    """The vendor's own figure for the day beats what we count from its samples."""
-    return value.stats.total, value.stats.n, value.slot.resource
+def within_source(value: Value) -> tuple[bool, bool, int, str]:
+    """What the person entered beats the vendor's figure for the day, which beats what we count from its samples."""
+    return value.stats.manual, value.stats.total, value.stats.n, value.slot.resource
 
 
 def choose(metric: str, values: list[Value], trusted: Sequence[str] = ()) -> Choice:
-    """The sources the person trusts, in their order; then the kind of device; then the most samples."""
+    """The sources the person trusts, in their order; then what they entered by hand; then the kind of device; then the
+    most samples."""
 
-    def order(value: Value) -> tuple[int, int, int, str]:
+    def order(value: Value) -> tuple[int, bool, int, int, str]:
         source = value.slot.source
         place = trusted.index(source) if source in trusted else len(trusted)
-        return place, rank(value), -value.stats.n, source
+        return place, not value.stats.manual, rank(value), -value.stats.n, source
 
     best, *others = sorted(values, key=order)
     if not others:
         reason = "only source"
     elif best.slot.source in trusted:
         reason = "the person's own priority"
+    elif best.stats.manual > others[0].stats.manual:
+        reason = "entered by hand"
     elif rank(best) < rank(others[0]):
         reason = f"{best.slot.kind} is preferred for {metric}"
     else:
@@ -141,7 +150,7 @@ def rank(value: Value) -> int:
 def report(day: Day, days: Mapping[str, Day]) -> Report:
     wanted = expected(day, days)
     missing = tuple(metric for metric in wanted if metric not in day.choices)
-    return Report(day, recovered(day, days), missing, wanted)
+    return Report(day, recovered(day, days), hrv_week(day, days), missing, wanted)
 
 
 def before(day: Day, days: Mapping[str, Day], count: int) -> list[Day]:
@@ -166,6 +175,15 @@ def recovered(day: Day, days: Mapping[str, Day]) -> Recovery:
     past = before(day, days, BASELINE_DAYS)
     history = {name: baseline(value, INPUTS[name][1], past) for name, value in today.items()}
     return recovery({name: value.value * INPUTS[name][1] for name, value in today.items()}, history)
+
+
+def hrv_week(day: Day, days: Mapping[str, Day]) -> HrvTrend | None:
+    metric, _ = INPUTS["hrv"]
+    if metric not in day.choices:
+        return None
+    value = day.choices[metric].best
+    week = [*baseline(value, 1, before(day, days, WEEK - 1)), value.value]
+    return hrv_trend(week, baseline(value, 1, before(day, days, BASELINE_DAYS)))
 
 
 def baseline(value: Value, scale: int, past: Iterable[Day]) -> list[float]:

@@ -62,5 +62,27 @@ def by_day(times: Sequence[int], offset: int | None, zones: Zones) -> Iterator[t
         start = end
 
 
+def offsets(times: Sequence[int], offset: int | None, zones: Zones) -> list[int]:
+    """The wearer's minutes east of UTC at each of these sorted instants of a day: where both ends agree, all do."""
+    if offset is not None or not times:
+        return [offset or 0] * len(times)
+    first, last = _east(times[0], zones), _east(times[-1], zones)
+    if first == last:
+        return [first] * len(times)
+    half = len(times) // 2
+    return offsets(times[:half], None, zones) + offsets(times[half:], None, zones)
+
+
+def _east(instant: int, zones: Zones) -> int:
+    there = datetime.fromtimestamp(instant / 1000, UTC).astimezone(zones.at(instant)[0]).utcoffset()
+    return 0 if there is None else round(there.total_seconds() / 60)
+
+
+def midnight(day: date, zones: Zones) -> int:
+    """The instant at which the wearer's day begins, by the zone in force at about that time."""
+    at = datetime.combine(day, datetime.min.time())
+    return millis(at.replace(tzinfo=zones.at(millis(at.replace(tzinfo=UTC)))[0]))
+
+
 def _date(instant: int, zone: tzinfo) -> date:
     return datetime.fromtimestamp(instant / 1000, UTC).astimezone(zone).date()

@@ -44,7 +44,10 @@ class Series:
 
 
 Stage: TypeAlias = tuple[int, int, str]
-"""(start, end, name); sleep stages are named awake, light, deep, rem or asleep."""
+"""(start, end, name); sleep stages are named awake, light, deep, rem or asleep, those of a workout are its laps."""
+
+Zone: TypeAlias = tuple[str, float]
+"""(the vendor's name for it, minutes in it): the heart rate zones of a workout, lightest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Episode:
     stages: tuple[Stage, ...] = ()
     readings: tuple[Reading, ...] = ()
     series: tuple[Series, ...] = ()
+    zones: tuple[Zone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,8 @@ class Document:
 
     `id` is the vendor's; "" means the samples stand for themselves. `day` is the vendor's own naming of the day and
     wins where given; else each instant's day follows from `offset` or the person's zone history. `as_of` is the
-    vendor's version of this record (updated_at, modified), where it has one.
+    vendor's version of this record (updated_at, modified), where it has one. `manual` says that the person entered
+    it by hand; only a document with an id can say so.
     """
 
     id: str = ""
@@ -77,6 +82,7 @@ class Document:
     readings: tuple[Reading, ...] = ()
     series: tuple[Series, ...] = ()
     episode: Episode | None = None
+    manual: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,13 +117,15 @@ def _episode(blob: bytearray, episode: Episode) -> Header:
         episode.stages,
         _readings(episode.readings),
         series,
+        *([episode.zones] if episode.zones else []),
     ]
 
 
 def _document(blob: bytearray, document: Document) -> Header:
     series = [_series(blob, s) for s in document.series]
     episode = _episode(blob, document.episode) if document.episode else None
-    return [document.id, document.offset, _readings(document.readings), series, episode]
+    mark = [1] if document.manual else []  # left out where it says nothing: what was packed before keeps its hash
+    return [document.id, document.offset, _readings(document.readings), series, episode, *mark]
 
 
 def _dates(blob: bytearray, document: Document) -> Header:
@@ -164,7 +166,7 @@ def _read_readings(rows: Header) -> tuple[Reading, ...]:
 
 
 def _read_episode(blob: memoryview, header: Header) -> Episode:
-    kind, start, end, label, stages, readings, series = header
+    kind, start, end, label, stages, readings, series, *zones = header
     return Episode(
         kind,
         start,
@@ -173,11 +175,12 @@ def _read_episode(blob: memoryview, header: Header) -> Episode:
         tuple((a, b, name) for a, b, name in stages),
         _read_readings(readings),
         tuple(_read_series(blob, s, blob, None) for s in series),
+        tuple((name, minutes) for name, minutes in zones[0]) if zones else (),
     )
 
 
 def _read_document(header: Header, stamps: Header, blob: memoryview, dates: memoryview, day: str) -> Document:
-    id_, offset, readings, series, episode = header
+    id_, offset, readings, series, episode, *mark = header
     as_of, series_dates = stamps
     return Document(
         id_,
@@ -187,4 +190,5 @@ def _read_document(header: Header, stamps: Header, blob: memoryview, dates: memo
         _read_readings(readings),
         tuple(_read_series(blob, s, dates, d) for s, d in zip(series, series_dates, strict=True)),
         _read_episode(blob, episode) if episode else None,
+        bool(mark),
     )

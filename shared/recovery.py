@@ -26,6 +26,9 @@ GUARDS: dict[str, Callable[[float], float]] = {
 
 
 Status = Literal["ok", "provisional", "calibrating", "missing_inputs"]
+Band = Literal["low", "normal", "high"]
+HrvTrend = Literal["below", "within", "above"]
+WEEK, WEEK_AT_LEAST, NORMAL_SD = 7, 3, 0.5
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,22 @@ class Recovery:
     status: Status
     coverage: float
     components: Mapping[str, Component]
+
+    @property
+    def band(self) -> Band | None:
+        if self.score is None:
+            return None
+        return "low" if self.score <= 33 else "normal" if self.score <= 66 else "high"
+
+
+def hrv_trend(week: Sequence[float], history: Sequence[float]) -> HrvTrend | None:
+    """Where the last 7 days' mean of ln HRV lies against the 60 days' mean ± half their standard deviation: single days
+    are noisy, a week is not. None under 3 days, or before there is a baseline."""
+    if len(week) < WEEK_AT_LEAST or len(history) < FEWEST:
+        return None
+    usual = [math.log(value) for value in history]
+    shift, width = mean(map(math.log, week)) - mean(usual), NORMAL_SD * stdev(usual)
+    return "within" if abs(shift) <= width else "above" if shift > 0 else "below"
 
 
 def recovery(today: Mapping[str, float], history: Mapping[str, Sequence[float]]) -> Recovery:

@@ -1,8 +1,10 @@
-"""What `POST /v1/sync` asks for, as jobs."""
+"""What `POST /v1/sync` and `POST /v1/refresh` ask for, as jobs."""
 
 from __future__ import annotations
 
-from shared import connections, jobs, oauth, progress, runs, visits, zones
+from collections.abc import Collection, Sequence
+
+from shared import connections, jobs, oauth, progress, reach, runs, visits, zones
 from shared.connections import Connection
 from shared.errors import BadRequestError, ForbiddenError
 from shared.jobs import Job, new_id, now_ms
@@ -14,7 +16,7 @@ from shared.schemas import SyncRequest
 from shared.settings import settings
 
 EVERYONE = "everyone"
-RESUMABLE = ("sync", "backfill")
+RESUMABLE = ("sync", "refresh", "backfill")
 
 
 def sync(user: str, request: SyncRequest) -> str:
@@ -26,15 +28,25 @@ def sync(user: str, request: SyncRequest) -> str:
     window = visits.recent(request.days, zones.of(user))
     if request.action == "aggregate":
         return aggregate(user, window)
-    held = wanted(user, request)
+    held = wanted(user, named(request))
     if request.action == "backfill":
-        return tracked(user, "backfill", held, window.split(oauth.BULK_WINDOW_DAYS), settings().bulk_queue)
-    return tracked(user, "sync", held, [window], settings().fresh_queue)
+        windows = [(c, part) for c in held for part in window.split(oauth.BULK_WINDOW_DAYS)]
+        return tracked(user, "backfill", windows, settings().bulk_queue)
+    return tracked(user, "sync", [(c, window) for c in held], settings().fresh_queue)
 
 
-def wanted(user: str, request: SyncRequest) -> list[Connection]:
-    """The person's living connections of the services named."""
-    services = named(request)
+def refresh(user: str) -> tuple[str, dict[str, int]]:
+    """Queues a sync of as many days as each connection lacks; returns the job, and the days by provider."""
+    held, lived = wanted(user), zones.of(user)
+    today = visits.recent(1, lived).last
+    known = reach.of(user, today)
+    days = {c.provider: reach.refresh_days(c.provider, known, today) for c in held}
+    windows = [(c, visits.recent(days[c.provider], lived)) for c in held]
+    return tracked(user, "refresh", windows, settings().fresh_queue), days
+
+
+def wanted(user: str, services: Collection[str] = ()) -> list[Connection]:
+    """The person's living connections, of the services named if any are."""
     found = [c for c in connections.of_user(user) if not services or c.provider in services]
     living = [c for c in found if c.state == "active" and not isinstance(provider(c.provider).auth, FileUpload)]
     if not living:
@@ -49,10 +61,10 @@ def named(request: SyncRequest) -> list[str]:
     return services
 
 
-def tracked(user: str, action: str, held: list[Connection], windows: list[Window], queue: str) -> str:
-    """One message for each connection and window, one job to follow them by."""
+def tracked(user: str, action: str, windows: Sequence[tuple[Connection, Window]], queue: str) -> str:
+    """One message for each window of a connection, one job to follow them by."""
     id_ = new_id()
-    found = [part(id_, c, w.first.isoformat(), w.last.isoformat()) for c in held for w in windows]
+    found = [part(id_, c, w.first.isoformat(), w.last.isoformat()) for c, w in windows]
     open_job(id_, user, action, [job.part for job in found])
     jobs.send(queue, found)
     return id_
@@ -71,7 +83,7 @@ def resume(user: str, id_: str) -> str:
     """Queues what is not done of a job again: windows that failed, and windows whose message is lost."""
     item = progress.load(id_, user)
     if item["action"] not in RESUMABLE:
-        raise BadRequestError(f"only {' and '.join(RESUMABLE)} can be resumed", "job")
+        raise BadRequestError(f"only {', '.join(RESUMABLE)} can be resumed", "job")
     living = {held.provider: held for held in connections.of_user(user) if held.state == "active"}
     left = [(progress.part(name), resources) for name, resources in progress.unfinished(item).items()]
     found = [part(id_, living[p.provider], p.first, p.last, rs) for p, rs in left if p.provider in living]

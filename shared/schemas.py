@@ -18,7 +18,9 @@ class ConnectRequest(Strict):
     return_url: str = Field("", description="Where the browser lands afterwards, on a configured origin")
     timezone: str = Field("", description="IANA zone the person lives in, e.g. Europe/Berlin")
     consent_text: str = Field("", description="Version of the words the person agreed to, kept in the consent ledger")
-    switch_account: bool = Field(False, description="Confirms a move to another account at the same provider")
+    switch_account: bool = Field(
+        False, strict=True, description="Confirms a move to another account at the same provider"
+    )
 
 
 class ConnectReply(BaseModel):
@@ -31,7 +33,7 @@ class ProfileRequest(Strict):
     """What is left out stays as it was."""
 
     timezone: str = Field("", description="IANA zone the person lives in from now on")
-    wake_hour: int | None = Field(None, ge=0, le=23, description="When polling may expect the night")
+    wake_hour: int | None = Field(None, ge=0, le=23, strict=True, description="When polling may expect the night")
     glucose_unit: Literal["", "mg/dL", "mmol/L"] = Field("", description="How glucose is answered")
     priority: dict[str, list[str]] = Field(
         default_factory=dict, description="Per metric, the sources that win a day, best first; [] forgets them"
@@ -50,15 +52,19 @@ class SyncRequest(Strict):
         description="sync: fetch these days now; backfill: in tracked windows; aggregate: roll days up again; "
         "resume: ask again for what is not done of `job`"
     )
-    job: str = Field("", description="The sync or backfill to resume")
+    job: str = Field("", description="The sync, refresh or backfill to resume")
     provider: str = Field("", description="One provider; all that are connected if neither is given")
     providers: list[str] = Field(default_factory=list)
-    days: int = Field(2, ge=1, le=365, description="The last so many local days, today included")
-    everyone: bool = Field(False, description="Every user of these providers; machine clients only")
+    days: int = Field(2, ge=1, le=365, strict=True, description="The last so many local days, today included")
+    everyone: bool = Field(False, strict=True, description="Every user of these providers; machine clients only")
 
 
 class JobReply(BaseModel):
     job: str
+
+
+class RefreshReply(JobReply):
+    days: dict[str, int] = Field(description="Per provider, the last so many local days that are fetched")
 
 
 class MissingDays(BaseModel):
@@ -193,65 +199,6 @@ class Consents(BaseModel):
     consents: list[Consent]
 
 
-class Figure(BaseModel):
-    source: str
-    resource: str
-    value: float
-    samples: int
-    min: float
-    max: float
-    as_of: str = Field(description="How old this knowledge is")
-
-
-class DayMetric(Figure):
-    unit: str
-    reason: str = Field(description="Why this source stands for the day")
-    others: list[Figure]
-
-
-class RecoveryComponent(BaseModel):
-    z: float
-    baseline_days: int
-
-
-class Recovery(BaseModel):
-    score: int | None = Field(description="1-99, 50 is a usual day; null with the status saying why")
-    status: Literal["ok", "provisional", "calibrating", "missing_inputs"]
-    coverage: float
-    components: dict[str, RecoveryComponent]
-
-
-class Completeness(BaseModel):
-    present: int
-    expected: int
-    missing: list[str]
-
-
-class Day(BaseModel):
-    day: date
-    metrics: dict[str, DayMetric]
-    recovery: Recovery
-    completeness: Completeness
-
-
-class Days(BaseModel):
-    days: list[Day]
-
-
-class Column(BaseModel):
-    source: str
-    resource: str
-    times: list[int] = Field(description="Milliseconds since 1970 UTC")
-    values: list[float]
-
-
-class MetricSeries(BaseModel):
-    metric: str
-    unit: str
-    loinc: str
-    series: list[Column]
-
-
 class Metric(BaseModel):
     metric: str
     unit: str
@@ -266,10 +213,10 @@ class Metrics(BaseModel):
 
 
 class Fault(BaseModel):
-    type: str
-    code: str
-    message: str
-    param: str | None
+    type: Literal["invalid_request", "internal"]
+    code: str = Field(description="One word for machines; the README lists them")
+    message: str = Field(description="For people")
+    param: str | None = Field(description="The field at fault")
 
 
 class ErrorReply(BaseModel):
@@ -277,3 +224,17 @@ class ErrorReply(BaseModel):
 
     error: Fault
     request_id: str
+
+
+class UploadRefusal(ErrorReply, UploadReply):
+    """Where rows are at fault, they are named."""
+
+    errors: list[UploadError] = Field(default_factory=list)
+    job: str = ""
+    rows: int = 0
+
+
+class GatewayReply(BaseModel):
+    """API Gateway's own refusal, before the call reaches us: no valid token, or too many calls."""
+
+    message: str

@@ -1,6 +1,6 @@
 """The Data table: one section per (user, local day, source, resource), one day item per (user, day).
 
-pk user   sk P#<day>#<source>#<resource>   data, hash, rev, as_of, by, raw, ids
+pk user   sk P#<day>#<source>#<resource>   data, hash, rev, as_of, by, raw, ids, holds, received, corrected
 pk user   sk D#<day>                       <source>#<resource>: {rev, at, kind, stats}
 pk user   sk Z                             the person: zone history, and what they told us
 pk user   sk T#<source>#<resource>#<id>    a deletion whose document was not here (30 days)
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 TOMBSTONE_DAYS = 30
+NEVER = {"N": "0"}
 BATCH = 100
 
 
@@ -47,7 +48,11 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Section:
-    """A section as stored. `rev` 0: not there yet. `raw` is object key, offset and length, comma-separated."""
+    """A section as stored. `rev` 0: not there yet. `raw` is object key, offset and length, comma-separated.
+
+    `holds` names the metrics and kinds of episode in it, so that a read passes over the rest. `received` dates the news
+    that made it, `corrected` the last that changed it (0: none did), in milliseconds.
+    """
 
     key: Key
     rev: int = 0
@@ -57,6 +62,13 @@ class Section:
     data: bytes = b""
     raw: str = ""
     ids: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
+    received: int = 0
+    corrected: int = 0
+
+    @property
+    def mapping_version(self) -> int:
+        return self.hash[0] if self.hash else 0
 
     def documents(self) -> list[Document]:
         return unpack(self.data, self.key.day) if self.data else []
@@ -88,9 +100,12 @@ def put(section: Section, seen: int) -> bool:
         "hash": {"B": section.hash},
         "data": {"B": section.data},
         "raw": {"S": section.raw},
+        "received": {"N": str(section.received)},
+        "corrected": {"N": str(section.corrected)},
     }
-    if section.ids:
-        item["ids"] = {"SS": list(section.ids)}
+    for name, words in (("ids", section.ids), ("holds", section.holds)):
+        if words:
+            item[name] = {"SS": list(words)}
     condition = {"ConditionExpression": "rev = :seen", "ExpressionAttributeValues": {":seen": {"N": str(seen)}}}
     first = {"ConditionExpression": "attribute_not_exists(pk)"}
     return _conditional(dynamodb().put_item, Item=item, **(condition if seen else first))
@@ -155,9 +170,12 @@ def holding(user: str, source: str, resource: str, id_: str, by: str) -> Iterato
                 return
 
 
-def sections(user: str, first: str, last: str, consistent: bool = False) -> Iterator[Section]:
-    """Every section of these days."""
-    for item in query(user, f"P#{first}", f"P#{last}$", consistent=consistent):
+def sections(
+    user: str, first: str, last: str, consistent: bool = False, holding: Iterable[str] = ()
+) -> Iterator[Section]:
+    """Every section of these days or, where told, those that hold one of these metrics or kinds of episode. `first` may
+    also name the section to begin at, as `<day>#<source>#<resource>`."""
+    for item in query(user, f"P#{first}", f"P#{last}$", consistent=consistent, holding=holding):
         _, day, source, resource = item["sk"]["S"].split("#", 3)
         yield _section(Key(user, day, source, resource), item)
 
@@ -224,16 +242,21 @@ def query(
     projection: str = "",
     names: Mapping[str, str] | None = None,
     consistent: bool = False,
+    holding: Iterable[str] = (),
 ) -> Iterator[dict[str, AttributeValueTypeDef]]:
     """The user's items from sort key `low` to `high`, as many pages as there are."""
     more: dict[str, Any] = {"ProjectionExpression": projection} if projection else {}
     if names:
         more["ExpressionAttributeNames"] = dict(names)
+    wanted = {f":w{n}": {"S": word} for n, word in enumerate(holding)}
+    if wanted:  # a section that does not say what it holds is looked into
+        tests = ["attribute_not_exists(holds)", *(f"contains(holds, {name})" for name in wanted)]
+        more["FilterExpression"] = " OR ".join(tests)
     while True:
         page = dynamodb().query(
             TableName=settings().data_table,
             KeyConditionExpression="pk = :pk AND sk BETWEEN :low AND :high",
-            ExpressionAttributeValues={":pk": {"S": user}, ":low": {"S": low}, ":high": {"S": high}},
+            ExpressionAttributeValues={":pk": {"S": user}, ":low": {"S": low}, ":high": {"S": high}, **wanted},
             ScanIndexForward=not newest_first,
             ConsistentRead=consistent,
             **more,
@@ -254,6 +277,9 @@ def _section(key: Key, item: dict[str, Any]) -> Section:
         bytes(item["data"]["B"]),
         item["raw"]["S"],
         tuple(sorted(item.get("ids", {}).get("SS", ()))),
+        tuple(sorted(item.get("holds", {}).get("SS", ()))),
+        int(item.get("received", NEVER)["N"]),
+        int(item.get("corrected", NEVER)["N"]),
     )
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from shared.catalogue import METRICS
 from shared.model import Document
 
+Point: TypeAlias = tuple[int | None, float]
+"""(instant, or None for a whole day's figure, value)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """`total` says that the vendor gave these as figures for the day; else they were counted from samples."""
+    """`total` says that the vendor gave these as figures for the day; else they were counted from samples. `manual`
+    says that the person entered them by hand."""
 
     total: bool
     n: int
@@ -21,11 +25,11 @@ class Stats:
     sum: float
     last: float
     at: int | None
+    manual: bool = False
 
     def day_value(self, metric: str) -> float:
-        rule = METRICS[metric].day
         figures = {"sum": self.sum, "mean": self.sum / self.n, "min": self.low, "max": self.high, "last": self.last}
-        return figures[rule]
+        return figures[METRICS[metric].day]
 
     def row(self) -> list[Any]:
         return [
@@ -36,21 +40,27 @@ class Stats:
             _short(self.sum),
             _short(self.last),
             self.at,
+            *([1] if self.manual else []),
         ]
 
     @classmethod
     def read(cls, row: list[Any]) -> Stats:
-        return cls(bool(row[0]), *row[1:])
+        total, n, low, high, summed, last, at, *manual = row
+        return cls(bool(total), n, low, high, summed, last, at, bool(manual))
 
 
 def summarise(documents: Iterable[Document]) -> dict[str, Stats]:
-    """Figures for the day beat samples of the same metric. What the catalogue flags as implausible is left out."""
-    points: dict[tuple[str, bool], list[tuple[int | None, float]]] = {}
+    """What the person entered beats what a device measured, and figures for the day beat samples of the same metric.
+    What the catalogue flags as implausible is left out."""
+    points: dict[tuple[str, bool, bool], list[Point]] = {}
     for document in documents:
         for metric, total, at, value in _points(document):
-            points.setdefault((metric, total), []).append((at, value))
-    found = {(m, total): s for (m, total), rows in points.items() if (s := _stats(m, total, rows))}
-    return {metric: found.get((metric, True)) or found[(metric, False)] for metric, _ in sorted(found)}
+            points.setdefault((metric, document.manual, total), []).append((at, value))
+    found = {}
+    for metric, manual, total in sorted(points):  # the last of a metric's stands
+        if stats := statistics(metric, points[metric, manual, total], total, manual):
+            found[metric] = stats
+    return found
 
 
 def _points(document: Document) -> Iterator[tuple[str, bool, int | None, float]]:
@@ -61,14 +71,15 @@ def _points(document: Document) -> Iterator[tuple[str, bool, int | None, float]]
             yield series.metric, False, at, value
 
 
-def _stats(metric: str, total: bool, rows: list[tuple[int | None, float]]) -> Stats | None:
+def statistics(metric: str, rows: Iterable[Point], total: bool = False, manual: bool = False) -> Stats | None:
+    """Of (instant, value) pairs, without those the catalogue flags; None where none is left."""
     low, high = METRICS[metric].flag
     kept = [(at, value) for at, value in rows if low <= value <= high]
     if not kept:
         return None
     values = [value for _, value in kept]
     at, last = max(kept, key=lambda row: row[0] or 0)
-    return Stats(total, len(values), min(values), max(values), sum(values), last, at)
+    return Stats(total, len(values), min(values), max(values), sum(values), last, at, manual)
 
 
 def _short(value: float) -> float:

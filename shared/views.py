@@ -1,35 +1,19 @@
-"""What the read routes answer, from what is stored."""
+"""What the routes about the person and their connections answer, from what is stored."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from shared import (
-    condition,
-    connections,
-    consents,
-    days,
-    events,
-    freshness,
-    profiles,
-    progress,
-    schemas,
-    sections,
-    series,
-)  # fmt: skip
+from shared import condition, connections, consents, days, events, freshness, profiles, progress, schemas, sections
 from shared.api import iso, iso_or_none
-from shared.catalogue import METRICS, MG_DL_PER_MMOL_L
-from shared.days import Choice, Report, Value
-from shared.errors import NotFoundError
+from shared.catalogue import METRICS
 from shared.jobs import now_ms
 from shared.model import MINUTE, millis
 from shared.providers import OAuth2
 from shared.providers.registry import provider
-from shared.recovery import Component
 from shared.timetable import next_due
 
 LATELY = timedelta(days=7)
@@ -142,85 +126,6 @@ def profile(user: str) -> schemas.Profile:
 def profile_of(found: profiles.Profile) -> schemas.Profile:
     told = {name: getattr(found, name) for name in ("timezone", "wake_hour", "glucose_unit")}
     return schemas.Profile(**told, priority={m: sources for m, sources in found.priority.items() if sources})
-
-
-def day_list(user: str, first: date, last: date, fresh: bool) -> schemas.Days:
-    found = profiles.of(user)
-    reports = days.reports(user, first, last, fresh, found.priority)
-    return schemas.Days(days=[day(report, found.glucose_unit) for report in reports])
-
-
-def day(report: Report, glucose_unit: str) -> schemas.Day:
-    present = len(report.expected) - len(report.missing)
-    components = {name: component(c) for name, c in report.recovery.components.items()}
-    found = report.recovery
-    return schemas.Day(
-        day=date.fromisoformat(report.day.day),
-        metrics={m: day_metric(choice, wished_unit(m, glucose_unit)) for m, choice in report.day.choices.items()},
-        recovery=schemas.Recovery(
-            score=found.score, status=found.status, coverage=found.coverage, components=components,
-        ),
-        completeness=schemas.Completeness(present=present, expected=len(report.expected), missing=list(report.missing)),
-    )  # fmt: skip
-
-
-def component(found: Component) -> schemas.RecoveryComponent:
-    return schemas.RecoveryComponent(z=round(found.z, 3), baseline_days=found.baseline_days)
-
-
-@dataclass(frozen=True)
-class Unit:
-    """How a metric is answered: ours, or glucose in the person's own."""
-
-    name: str
-    per_ours: float = 1.0
-
-    def of(self, value: float) -> float:
-        return round(value / self.per_ours, 3)
-
-
-def wished_unit(metric: str, glucose_unit: str) -> Unit:
-    if metric == "glucose" and glucose_unit == "mmol/L":
-        return Unit(glucose_unit, MG_DL_PER_MMOL_L)
-    return Unit(METRICS[metric].unit)
-
-
-def day_metric(choice: Choice, unit: Unit) -> schemas.DayMetric:
-    return schemas.DayMetric(
-        **figure(choice.best, unit),
-        unit=unit.name,
-        reason=choice.reason,
-        others=[schemas.Figure(**figure(other, unit)) for other in choice.others],
-    )
-
-
-def figure(value: Value, unit: Unit) -> dict[str, Any]:
-    return {
-        "source": value.slot.source,
-        "resource": value.slot.resource,
-        "value": unit.of(value.value),
-        "samples": value.stats.n,
-        "min": unit.of(value.stats.low),
-        "max": unit.of(value.stats.high),
-        "as_of": iso(value.slot.as_of),
-    }
-
-
-def metric_series(user: str, metric: str, first: date, last: date, source: str, fresh: bool) -> schemas.MetricSeries:
-    known = METRICS.get(metric)
-    if known is None:
-        raise NotFoundError("no such metric; GET /v1/metrics lists them", "metric")
-    unit = wished_unit(metric, profiles.of(user).glucose_unit if metric == "glucose" else "")
-    found = series.columns(user, metric, first, last, source, fresh)
-    return schemas.MetricSeries(
-        metric=metric,
-        unit=unit.name,
-        loinc=known.loinc,
-        series=[
-            schemas.Column(source=c.source, resource=c.resource, times=c.times, values=[unit.of(v) for v in c.values])
-            for c in found
-        ],
-    )
 
 
 def catalogue() -> schemas.Metrics:

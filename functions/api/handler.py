@@ -1,22 +1,15 @@
-"""The reads: connections, merged days, one metric, a job's progress, the catalogue, and the API's own description."""
+"""The other reads: connections, consents, a job's progress, the metric catalogue, the API's own description."""
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Annotated
-
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from shared import schemas, views
-from shared.api import acts_for_all, answers, resolver, user, window
+from shared.api import acts_for_all, answers, resolver, user
+from shared.replies import outgoing
 from shared.requests import EVERYONE
 
 app = resolver()
-From = Annotated[date, Query(alias="from", description="First local day")]
-Source = Annotated[str, Query(description="One source only")]
-To = Annotated[date, Query(description="Last local day, included")]
-Fresh = Annotated[bool, Query(description="Read what was written a moment ago, at twice the price")]
 
 
 @app.get("/v1/connections", summary="Connections", tags=["read"], responses=answers(schemas.Connections))
@@ -29,21 +22,9 @@ def consents() -> schemas.Consents:
     return views.consent_list(user(app))
 
 
-@app.get("/v1/days", summary="Merged days", tags=["read"], responses=answers(schemas.Days))
-def days(first: From, to: To, fresh: Fresh = False) -> schemas.Days:
-    return views.day_list(user(app), *window(first, to), fresh)
-
-
 @app.get("/v1/metrics", summary="The metric catalogue", tags=["read"], responses=answers(schemas.Metrics))
 def catalogue() -> schemas.Metrics:
     return views.catalogue()
-
-
-@app.get(
-    "/v1/metrics/<metric>", summary="One metric, every sample", tags=["read"], responses=answers(schemas.MetricSeries)
-)
-def metric(metric: str, first: From, to: To, source: Source = "", fresh: Fresh = False) -> schemas.MetricSeries:
-    return views.metric_series(user(app), metric, *window(first, to), source, fresh)
 
 
 @app.get("/v1/jobs/<job>", summary="A job's progress", tags=["read"], responses=answers(schemas.Job))
@@ -56,4 +37,4 @@ def description() -> Response[str]:
     return Response(200, "application/json", views.description())
 
 
-handler = app.resolve
+handler = outgoing(app.resolve)

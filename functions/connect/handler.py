@@ -14,7 +14,8 @@ from shared.schemas import ConnectReply, ConnectRequest, ErrorReply
 from shared.secret import apps
 
 app = resolver()
-GOING: Any = {303: {"description": "To the provider's consent page"}, 410: answers(ErrorReply)[404]}
+REFUSED = {status: answers(ErrorReply, status)[status] for status in (400, 404, 410, 500)}
+GOING: Any = {303: {"description": "To the provider's consent page"}, **REFUSED}
 
 
 @app.post(

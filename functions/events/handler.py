@@ -8,7 +8,8 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from shared import views
-from shared.api import answers, resolver, user, window
+from shared.api import EARLIEST, answers, resolver, user, window
+from shared.replies import outgoing
 from shared.schemas import Events
 
 app = resolver()
@@ -19,10 +20,11 @@ Source = Annotated[str, Query(description="One provider only; a page may then be
 Page = Annotated[str, Query(description="`next` of the page before")]
 
 
-@app.get("/v1/events", summary="What became of all that came in", tags=["read"], responses=answers(Events))
+@app.get("/v1/events", summary="What became of all that came in", tags=["read"], responses=answers(Events, 200, 429))
 def events(first: Since = None, to: Until = None, provider: Source = "", page: Page = "") -> Events:
     last = to or datetime.now(UTC).date()
-    return views.event_list(user(app), *window(first or last - KEPT, last), provider, page)
+    start = first or max(last, EARLIEST + KEPT) - KEPT
+    return views.event_list(user(app), *window(start, last), provider, page)
 
 
-handler = app.resolve
+handler = outgoing(app.resolve)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared import profiles, views
 from shared.api import answers, resolver, user
+from shared.replies import outgoing
 from shared.schemas import Profile, ProfileRequest
 
 app = resolver()
@@ -19,4 +20,4 @@ def change(request: ProfileRequest) -> Profile:
     return views.profile_of(profiles.change(user(app), request))
 
 
-handler = app.resolve
+handler = outgoing(app.resolve)

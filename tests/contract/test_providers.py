@@ -125,6 +125,7 @@ def test_mapping_is_pure_and_in_range(provider: Provider, resource: Resource, fi
     first, again = (list(resource.map(read(file))) for _ in range(2))
     assert first == again
     for document in (item for item in first if isinstance(item, Document)):
+        assert document.id or not document.manual, "samples that stand for themselves cannot say who entered them"
         for series in document.series:
             assert series.metric in resource.series, f"{series.metric} is not declared as a series of {resource.name}"
             assert len(series.times) == len(series.values)

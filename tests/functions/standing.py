@@ -14,6 +14,7 @@ import uvicorn
 from sandbox.__main__ import listen
 from sandbox.app import Options, build
 from shared.providers.registry import providers
+from tests.functions.described import as_described
 from tests.functions.system import System, forget, make_resources, serve
 
 ENV = {
@@ -76,6 +77,7 @@ def ask(system: System, method: str, path: str, bearer: str = "ada", **request: 
     assert isinstance(given, dict)
     headers = {**({"authorization": f"Bearer {bearer}"} if bearer else {}), **given}
     try:
-        return httpx.request(method, system.url + path, headers=headers, timeout=30, **request)  # type: ignore[arg-type]
+        reply = httpx.request(method, system.url + path, headers=headers, timeout=30, **request)  # type: ignore[arg-type]
     except httpx.RemoteProtocolError:
         return httpx.Response(500)
+    return as_described(reply)

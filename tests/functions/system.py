@@ -18,19 +18,23 @@ import boto3
 import httpx
 
 from shared import aws, budget, fetching, issued, secret, settings, signed, sync, vault, vendor
+from tests.functions.described import as_described
 
 ROUTES = [
     ("POST", r"/v1/connect/(?P<provider>[^/]+)", "connect", True),
     ("GET", r"/v1/connect/(?P<provider>[^/]+)", "connect", False),
     ("GET", r"/v1/callback/(?P<provider>[^/]+)", "callback", False),
     ("ANY", r"/v1/webhooks/(?P<provider>[^/]+)(/(?P<key>[^/]+))?", "webhook", False),
-    ("POST", r"/v1/sync", "sync", True),
+    ("POST", r"/v1/(sync|refresh)", "sync", True),
     ("POST", r"/v1/uploads", "upload", True),
     ("DELETE", r"/v1/connections/(?P<connection>[^/]+)", "disconnect", True),
     ("DELETE", r"/v1/user", "erase", True),
     ("ANY", r"/v1/profile", "profile", True),
     ("GET", r"/v1/events", "events", True),
     ("GET", r"/v1/openapi.json", "api", False),
+    ("GET", r"/v1/(days|metrics/(?P<metric>[^/]+)|sleep|workouts|provenance)", "readings", True),
+    ("GET", r"/v1/(glucose|recent)", "periods", True),
+    ("POST", r"/v1/summary", "periods", True),
     ("GET", r"/v1/.*", "api", True),
 ]
 CONTEXT = SimpleNamespace(
@@ -51,9 +55,11 @@ def answered(method: str, target: str, headers: dict[str, str], body: bytes) -> 
         if match and verb in ("ANY", method):
             token = headers.get("authorization", "").removeprefix("Bearer ")
             if private and not token:
-                return 401, {}, b'{"message":"Unauthorized"}'
+                return 401, {"content-type": "application/json"}, b'{"message":"Unauthorized"}'
             reply = invoke(name, event(method, url.path, url.query, match, token, headers, body))
-            return reply["statusCode"], reply.get("headers", {}), (reply.get("body") or "").encode()
+            said = reply.get("body") or ""
+            raw = base64.b64decode(said) if reply.get("isBase64Encoded") else said.encode()
+            return reply["statusCode"], reply.get("headers", {}), raw
     return 404, {}, b""
 
 
@@ -76,7 +82,7 @@ def event(
             "http": {"method": method, "path": path},
             "authorizer": {"jwt": {"claims": {"sub": subject, "scope": scope}}} if token else {},
         },
-        "body": body.decode() if text else base64.b64encode(body).decode(),
+        "body": body.decode(errors="replace") if text else base64.b64encode(body).decode(),
         "isBase64Encoded": not text,
     }
 
@@ -174,7 +180,8 @@ class System:
     failures: list[str] = field(default_factory=list)
 
     def api(self, user: str = "ada") -> httpx.Client:
-        return httpx.Client(base_url=self.url, headers={"authorization": f"Bearer {user}"}, timeout=30)
+        headers, hooks = {"authorization": f"Bearer {user}"}, {"response": [as_described]}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30, event_hooks=hooks)
 
     def aws(self, name: str) -> Any:
         return boto3.client(name, endpoint_url=self.endpoint)
@@ -240,7 +247,7 @@ class System:
 
     def days(self, first: str, last: str, user: str = "ada") -> dict[str, Any]:
         with self.api(user) as api:
-            reply = api.get("/v1/days", params={"from": first, "to": last, "fresh": "true"})
+            reply = api.get("/v1/days", params={"from": first, "to": last, "fresh": "true", "others": "true"})
             assert reply.status_code == 200, reply.text
             return {day["day"]: day for day in reply.json()["days"]}
 

@@ -99,21 +99,39 @@ CASES: list[tuple[dict[str, Any], int, str | None]] = [
     ({**sync(action="sync"), "bearer": MACHINE}, 400, "x-user-id"),
     # bodies
     *((post(path, body), 400, "body") for path in ("/v1/sync", f"/v1/connect/{SOURCE}") for body in (
-        b"", b"not json", b'{"action": "sync"', b"[]", b"7", b"null", b'"sync"',
+        b"", b"not json", b'{"action": "sync"', b"[]", b"7", b"null", b'"sync"', b"\xff{}",
     )),
+    (post("/v1/sync", b"\xff{}", {"content-type": ""}), 400, "body"),
     # reads
     (days("yesterday", "2026-11-20"), 400, "from"),
     (days("2026-11-20", "2026-02-30"), 400, "to"),
     ({"method": "GET", "path": "/v1/days", "params": {"to": "2026-11-20"}}, 400, "from"),
     ({"method": "GET", "path": "/v1/days", "params": {"from": "2026-11-20"}}, 400, "to"),
     (days("2026-11-20", "2026-11-19"), 400, "to"),
-    (days("2025-11-18", "2026-11-20"), 400, "from"),
+    (days("2025-11-19", "2026-11-20"), 400, "from"),
+    (days("1969-12-31", "1970-01-02"), 400, "from"),
+    (days("2999-12-31", "3000-01-01"), 400, "to"),
     (days("2026-11-19", "2026-11-20", fresh="perhaps"), 400, "fresh"),
     ({**days("2026-11-19", "2026-11-20"), "bearer": ""}, 401, None),
     ({**days("2026-11-19", "2026-11-20"), "bearer": MACHINE}, 400, "x-user-id"),
     (days("2026-11-19", "2026-11-20", "/v1/metrics/charm"), 404, "metric"),
     (days("2026-11-20", "2026-11-19", "/v1/metrics/glucose"), 400, "to"),
     (days("then", "2026-11-19", "/v1/metrics/glucose"), 400, "from"),
+    *((days("2026-11-20", "2026-11-19", f"/v1/{path}"), 400, "to") for path in ("sleep", "workouts", "glucose")),
+    (days("2026-11-19", "2026-11-20", "/v1/metrics/glucose", resolution="week"), 400, "resolution"),
+    *((days("2026-11-19", "2026-11-20", f"/v1/{path}", cursor="x"), 400, "cursor")
+      for path in ("metrics/glucose", "sleep", "workouts")),
+    (days("2026-08-01", "2026-11-20", "/v1/glucose"), 400, "from"),
+    (days("2026-11-19", "2026-11-20", "/v1/glucose", unit="stone"), 400, "unit"),
+    ({"method": "GET", "path": "/v1/provenance"}, 400, "day"),
+    ({"method": "GET", "path": "/v1/provenance", "params": {"day": "2026-11-20", "metric": "charm"}}, 400, "metric"),
+    ({"method": "POST", "path": "/v1/refresh"}, 400, "provider"),  # nothing is connected
+    (post("/v1/sync", b'{"action": "sync"}', {"content-type": "multipart/form-data"}), 400, "content-type"),
+    *((days(first, "2026-11-20"), 400, "from") for first in (
+        "0", "1700000000", "2026-11-20T00:00:00", "２０２６-11-20",
+    )),
+    (sync(action="sync", days=True), 400, "days"),
+    (post("/v1/sync", b"<sync/>", {"content-type": "application/xml"}), 400, "content-type"),
     ({"method": "GET", "path": "/v1/jobs/nosuchjob"}, 404, "job"),
     ({"method": "GET", "path": "/v1/nowhere"}, 404, None),
     (days("2026-11-20", "2026-11-19", "/v1/events"), 400, "to"),
@@ -154,8 +172,10 @@ def test_bad_input_is_told_and_leaves_nothing(
 
 @pytest.mark.parametrize(("first", "last"), [("0001-01-01", "0001-01-02"), ("9999-12-30", "9999-12-31")])
 def test_the_ends_of_the_calendar_are_only_empty(standing: System, first: str, last: str) -> None:
-    for path in ("/v1/days", "/v1/metrics/glucose"):
-        assert ask(standing, **days(first, last, path)).status_code in (200, 400)
+    for path in ("days", "metrics/glucose", "metrics/glucose?resolution=day", "sleep", "workouts", "glucose"):
+        url = f"/v1/{path}{'&' if '?' in path else '?'}from={first}&to={last}"
+        assert ask(standing, "GET", url).status_code in (200, 400)
+    assert ask(standing, "GET", f"/v1/provenance?day={first}").status_code == 200
 
 
 def test_a_file_without_one_good_row_is_refused_row_by_row(standing: System) -> None:
@@ -163,7 +183,7 @@ def test_a_file_without_one_good_row_is_refused_row_by_row(standing: System) -> 
     reply = ask(standing, **upload(b"glucose,timestamp\n9999,2026-11-02T06:30:00Z\n100,never"))
     assert reply.status_code == 400
     assert [(e["line"], e["column"]) for e in reply.json()["errors"]] == [(2, "glucose"), (3, "timestamp")]
-    assert (reply.json()["rows"], reply.json()["job"]) == (0, "")
+    assert (reply.json()["rows"], reply.json()["job"], reply.json()["error"]["param"]) == (0, "", "body")
     assert kept(standing) == before
 
 

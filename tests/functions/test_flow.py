@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from shared.jobs import read
 from tests.functions.system import System, invoke
 
 pytestmark = pytest.mark.needs("dexcom", "file_import", "oura", "withings")
@@ -52,6 +53,30 @@ def test_a_repeated_sync_writes_nothing(system: System, today: date) -> None:
         assert api.get(f"/v1/jobs/{job.json()['job']}").json()["status"] == "completed"
     changed = {key for key, item in system.items().items() if before.get(key) != item}
     assert {sk.split("#")[-1] for _, sk in changed} <= {"daily_activity", "heartrate"} | {f"{today}"}
+
+
+def test_a_refresh_asks_each_source_for_what_it_lacks(system: System, today: date) -> None:
+    for provider in ("oura", "withings"):
+        system.connect(provider)
+    system.work(("fresh",))
+    aws = system.aws("dynamodb")
+    for _, sk in list(system.items()):
+        if sk.startswith("D#") and sk >= f"D#{today - timedelta(days=1)}":
+            aws.delete_item(TableName="Data", Key={"pk": {"S": "ada"}, "sk": {"S": sk}})
+    with system.api() as api:
+        assert {s["source"] for s in api.get("/v1/recent").json()["sources"]} == {"oura", "withings"}
+        assert api.get("/v1/recent").json()["days"] == 7
+        first = api.post("/v1/refresh").json()
+        assert first["days"] == {"oura": 7, "withings": 7}
+        asked = [read(m["Body"]) for m in system.messages("fresh")]
+        assert {job.window for job in asked} == {week(today)}
+        api.post("/v1/sync", json={"action": "aggregate", "days": 3})
+        system.work(("fresh",))
+        again = api.post("/v1/refresh")
+        assert (again.status_code, again.json()["days"]) == (202, {"oura": 2, "withings": 2})
+        system.work(("fresh",))
+        assert api.get(f"/v1/jobs/{again.json()['job']}").json()["status"] == "completed"
+    assert system.failures == []
 
 
 def test_a_webhook_tells_of_a_night_and_five_copies_change_nothing(system: System, today: date) -> None:

@@ -16,7 +16,7 @@ from tests.functions.system import System
 pytestmark = pytest.mark.needs("dexcom", "file_import", "oura", "withings")
 
 TODAY = datetime.now(ZoneInfo("Europe/Berlin")).date()
-SPAN = {"from": str(TODAY - timedelta(days=6)), "to": str(TODAY), "fresh": "true"}
+SPAN = {"from": str(TODAY - timedelta(days=6)), "to": str(TODAY), "day": str(TODAY), "fresh": "true"}
 ROUTES = [
     (method.upper(), path)
     for path, methods in description()["paths"].items()

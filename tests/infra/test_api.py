@@ -26,6 +26,13 @@ SIGNED_IN = {
     "GET /v1/days",
     "GET /v1/metrics",
     "GET /v1/metrics/{metric}",
+    "GET /v1/sleep",
+    "GET /v1/workouts",
+    "GET /v1/glucose",
+    "GET /v1/recent",
+    "GET /v1/provenance",
+    "POST /v1/summary",
+    "POST /v1/refresh",
     "GET /v1/jobs/{job}",
 }
 VARIANTS = pytest.mark.parametrize("variant", ["default", "custom"])
@@ -58,7 +65,7 @@ def test_only_the_named_routes_ask_for_no_token(variant: str, request: pytest.Fi
 
 def test_one_integration_per_function(default: Template) -> None:
     made = [each["Properties"] for each in default.find_resources("AWS::ApiGatewayV2::Integration").values()]
-    assert len(made) == 10
+    assert len(made) == 12
     assert {each["PayloadFormatVersion"] for each in made} == {"2.0"}
 
 

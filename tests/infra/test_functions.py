@@ -19,10 +19,14 @@ PLAN = {
     "erase": (256, 10),
     "events": (256, 10),
     "api": (512, 15),
+    "readings": (512, 15),
+    "periods": (512, 15),
     "poll": (256, 60),
     "worker": (512, 60),
     "worker-bulk": (512, 60),
 }
+READS_HEALTH = {"readings", "periods"}
+"""They may read what was measured, and no connection, token or salt."""
 
 
 @pytest.fixture(scope="module")
@@ -139,14 +143,20 @@ def may(permissions: dict[str, set[tuple[str, str]]], action: str, *parts: str) 
         ("s3:DeleteObject", ("raw/*",), ""),
         ("s3:ListBucket", ("Raw",), "worker worker-bulk"),
         ("dynamodb:Query", ("Control", "/index/ring"), "poll worker worker-bulk"),
-        ("dynamodb:GetItem", ("Data",), "connect callback upload sync api profile worker worker-bulk"),
+        ("dynamodb:GetItem", ("Data",), "connect callback upload sync readings periods profile worker worker-bulk"),
+        ("dynamodb:Query", ("Data",), "callback upload sync api readings periods worker worker-bulk"),
+        ("dynamodb:GetItem", ("Control",), " ".join(sorted(PLAN.keys() - READS_HEALTH - {"erase", "events"}))),
         ("dynamodb:PutItem", ("Data",), "callback upload worker worker-bulk"),
         ("dynamodb:DeleteItem", ("Data",), "worker worker-bulk"),
-        ("dynamodb:PutItem", ("Control",), " ".join(sorted(PLAN.keys() - {"api", "events", "profile", "poll"}))),
+        (
+            "dynamodb:PutItem",
+            ("Control",),
+            " ".join(sorted(PLAN.keys() - READS_HEALTH - {"api", "events", "profile", "poll"})),
+        ),
         ("dynamodb:DeleteItem", ("Control",), "connect callback upload worker worker-bulk"),
         ("dynamodb:ConditionCheckItem", ("Control",), "callback worker worker-bulk"),
         ("secretsmanager:GetSecretValue", ("App",), "connect callback webhook upload sync worker worker-bulk"),
-        ("kms:GenerateDataKey", ("Key",), " ".join(sorted(PLAN.keys() - {"api", "events"}))),
+        ("kms:GenerateDataKey", ("Key",), " ".join(sorted(PLAN.keys() - READS_HEALTH - {"api", "events"}))),
         ("kms:Decrypt", ("Key",), " ".join(PLAN)),
         ("logs:GetLogEvents", ("Events",), "events"),
         ("logs:DeleteLogStream", ("StorageEvents",), "worker worker-bulk"),

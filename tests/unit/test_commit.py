@@ -8,7 +8,7 @@ worker there). A dead worker's message is delivered again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -42,9 +42,7 @@ class World:
         self.steps()
         if self.section.rev != seen:
             return False
-        self.section = Section(
-            KEY, seen + 1, section.as_of, section.by, section.hash, section.data, section.raw, section.ids
-        )
+        self.section = replace(section, rev=seen + 1)
         return True
 
     def set_slot(self, key: Key, rev: int, at: int, kind: str, stats: Any) -> bool:
@@ -137,6 +135,8 @@ def check(world: World, expected: int) -> None:
     assert world.slot[0] == world.section.rev, "the day does not show the section's last revision"
     assert world.slot[1]["steps"].sum == expected
     assert world.section.rev in world.announced, "the app never heard of the last revision"
+    assert world.section.holds == ("steps",)
+    assert (world.section.corrected > 0) == (world.section.rev > 1)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -72,6 +73,24 @@ def test_who_wins_and_why(metric: str, found: dict[str, Stats], winner: str, rea
     choice = merge("2026-11-20", sources).choices[metric]
     assert choice.best.slot.source == winner
     assert choice.reason == reason
+
+
+def typed(value: float) -> Stats:
+    return replace(stats(value, total=True), manual=True)
+
+
+def test_a_manual_entry_beats_a_device_unless_the_person_says_otherwise() -> None:
+    device, by_hand = slot("a", "scale", weight=stats(70, 9)), slot("b", "phone", weight=typed(71))
+    choice = merge("2026-11-20", [device, by_hand]).choices["weight"]
+    assert (choice.best.value, choice.reason) == (71, "entered by hand")
+    choice = merge("2026-11-20", [device, by_hand], {"weight": ["a"]}).choices["weight"]
+    assert (choice.best.value, choice.reason) == (70, "the person's own priority")
+
+
+def test_a_manual_entry_beats_the_same_sources_own_figure() -> None:
+    measured, by_hand = slot("a", resource="scale", weight=stats(70, 9, True)), slot("a", weight=typed(71))
+    choice = merge("2026-11-20", [measured, by_hand]).choices["weight"]
+    assert (choice.best.value, choice.others) == (71, ())
 
 
 def test_the_vendors_figure_for_the_day_beats_its_own_samples_however_many() -> None:

@@ -30,6 +30,7 @@ episodes = st.builds(
     stages=st.lists(st.tuples(instants, instants, st.just("rem"))).map(tuple),
     readings=st.lists(readings, max_size=2).map(tuple),
     series=st.lists(columns().map(lambda s: replace(s, as_of=())), max_size=2).map(tuple),
+    zones=st.lists(st.tuples(st.sampled_from(["easy", "hard"]), st.integers(0, 90)), max_size=2).map(tuple),
 )
 documents = st.builds(
     Document,
@@ -40,6 +41,7 @@ documents = st.builds(
     st.lists(readings, max_size=3).map(tuple),
     st.lists(columns(), max_size=2).map(tuple),
     st.one_of(st.none(), episodes),
+    st.booleans(),
 )
 
 
@@ -64,6 +66,12 @@ def test_the_hash_is_of_the_content_only(given: list[Document], later: int) -> N
 def test_a_whole_number_has_one_spelling() -> None:
     spelled = [Document(series=(Series("heart_rate", [1, 2, 3], values),)) for values in ([60, 61, 61], [60.0, 61, 61])]
     assert pack([spelled[0]]) == pack([spelled[1]])
+
+
+def test_a_mark_that_says_nothing_takes_no_room() -> None:
+    """What was packed before documents could be marked keeps its hash."""
+    _, digest = pack([Document("d", readings=(Reading("steps", 1),), episode=Episode("workout", 1, 2))])
+    assert digest.hex().startswith("7923ecdfdaa29e46")
 
 
 def test_a_different_value_is_a_different_hash() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.recovery import recovery
+from shared.recovery import Recovery, hrv_trend, recovery
 
 HISTORY = {
     "hrv": [52, 44, 58, 63, 47, 41, 55, 66, 49, 57, 39, 54, 46, 61, 70, 50, 43, 56, 48, 53],
@@ -39,6 +39,23 @@ def test_vectors(today: tuple[float | None, ...], days: int, score: int | None, 
 def test_who_sleeps_too_little_every_night_is_not_at_their_usual() -> None:
     today = dict(zip(NAMES, (52, 54, 350, 90), strict=True))
     assert recovery(today, {**HISTORY, "sleep_duration": [350] * 20}).score == 34
+
+
+@pytest.mark.parametrize(
+    ("score", "band"),
+    [(1, "low"), (33, "low"), (34, "normal"), (66, "normal"), (67, "high"), (99, "high"), (None, None)],
+)
+def test_bands(score: int | None, band: str | None) -> None:
+    assert Recovery(score, "ok", 1, {}).band == band
+
+
+@pytest.mark.parametrize(
+    ("week", "days", "trend"),
+    [([52, 53, 51], 20, "within"), ([70, 66, 68], 20, "above"), ([40, 39, 41], 20, "below"), ([70, 66], 20, None),
+     ([70, 66, 68], 6, None)],
+)  # fmt: skip
+def test_a_week_of_hrv_against_two_months(week: list[float], days: int, trend: str | None) -> None:
+    assert hrv_trend(week, HISTORY["hrv"][:days]) == trend
 
 
 def test_component_z_of_a_bad_night() -> None:

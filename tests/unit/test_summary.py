@@ -33,9 +33,9 @@ def test_it_does_not_matter_how_they_are_cut_into_documents(found: dict[int, int
     assert summarise(parts) == summarise([column(found)])
 
 
-@given(beats)
-def test_a_summary_survives_the_table(found: dict[int, int]) -> None:
-    stats = summarise([column(found), Document(readings=(Reading("distance", 1234.567),))])
+@given(beats, st.booleans())
+def test_a_summary_survives_the_table(found: dict[int, int], manual: bool) -> None:
+    stats = summarise([column(found), Document("d", readings=(Reading("distance", 1234.567),), manual=manual)])
     stored = orjson.loads(orjson.dumps(rows(stats)))
     assert {metric: Stats.read(row) for metric, row in stored.items()} == stats
 
@@ -44,6 +44,14 @@ def test_a_figure_for_the_day_beats_samples() -> None:
     samples = Document(readings=tuple(Reading("steps", 10, at) for at in range(5)))
     daily = Document(readings=(Reading("steps", 8000),))
     assert summarise([samples, daily])["steps"] == Stats(True, 1, 8000, 8000, 8000, 8000, None)
+
+
+def test_what_the_person_entered_beats_what_a_device_measured() -> None:
+    by_hand = Document("typed", readings=(Reading("weight", 70, 5),), manual=True)
+    scale = Document("scale", readings=(Reading("weight", 71, 1), Reading("weight", 72, 9)))
+    stats = summarise([scale, by_hand])["weight"]
+    assert (stats.n, stats.last, stats.manual) == (1, 70, True)
+    assert not summarise([scale])["weight"].manual
 
 
 def test_an_implausible_figure_for_the_day_leaves_the_samples() -> None:

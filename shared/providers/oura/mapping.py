@@ -109,6 +109,7 @@ def workout(record: Json) -> Iterator[Item]:
             label=record["activity"],
             readings=readings(active_calories=record.get("calories"), distance=record.get("distance")),
         ),
+        manual=record.get("source") == "manual",
     )
 
 

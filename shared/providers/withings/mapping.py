@@ -26,6 +26,7 @@ TYPES = ",".join(str(number) for number in (*MEASURES, HEIGHT))
 SPOTS = frozenset({*MEASURES.values(), "bmi"})
 
 GOAL = 2
+BY_HAND = 2
 UNBELIEVED = {1: "may be someone else's", 4: "entered at account creation"}
 
 Fields: TypeAlias = Mapping[str, tuple[str, float]]
@@ -58,6 +59,7 @@ WORKOUT: Fields = {
     "heart_rate": ("hr_average", 1),
 }
 MANUAL = ("manual_calories", "manual_distance")
+ZONES = ("hr_zone_0", "hr_zone_1", "hr_zone_2", "hr_zone_3")
 BED_SENSOR = 32
 SPORTS = {
     1: "walk", 2: "run", 3: "hiking", 4: "skating", 5: "bmx", 6: "bicycling", 7: "swimming", 8: "surfing",
@@ -94,6 +96,7 @@ def measured(record: Json, account_zone: str | None) -> Iterator[Item]:
             offset=offset(at, record.get("timezone") or account_zone),
             as_of=version(record),
             readings=tuple(Reading(metric, value, at) for metric, value in values.items()),
+            manual=record.get("attrib") == BY_HAND,
         )
 
 
@@ -152,6 +155,7 @@ def workouts(record: Json) -> Iterator[Item]:
             millis(record["enddate"]),
             label=SPORTS.get(record["category"], "other"),
             readings=readings(data, WORKOUT),
+            zones=tuple((z.removeprefix("hr_"), float(data[z]) / 60) for z in ZONES if data.get(z) is not None),
         ),
     )
 
@@ -167,6 +171,7 @@ def episode(record: Json, episode: Episode, readings: tuple[Reading, ...] = ()) 
         as_of=version(record),
         readings=readings,
         episode=episode,
+        manual=record.get("attrib") == BY_HAND,
     )
 
 

@@ -53,7 +53,8 @@ PROVIDER: Provider = Provider(
         ),
         Resource(
             name="workouts", map=mapping.workouts, records="body.series", scopes=("user.activity",), topics=("16",),
-            fetch=by_date("/v2/measure", "getworkouts", *mapping.fields(mapping.WORKOUT), *mapping.MANUAL),
+            fetch=by_date("/v2/measure", "getworkouts", *mapping.fields(mapping.WORKOUT), *mapping.MANUAL,
+                          *mapping.ZONES),
             next_page=next_offset, padding=1, cadence="daily",
         ),
     ),
