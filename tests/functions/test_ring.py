@@ -21,7 +21,8 @@ from tests.functions.standing import backend
 from tests.functions.system import System, invoke
 
 NOON = instant("2026-11-20T12:00Z")[0]
-POLLED = [p for p in providers() if isinstance(p.auth, OAuth2) and p.timer_polling]
+STEADY = [p for p in providers() if any(resource.rhythm.by_day for resource in p.resources)]
+POLLED = [p for p in STEADY if isinstance(p.auth, OAuth2) and p.timer_polling]
 SEGMENTS = [f"{minute}#0" for minute in range(LOOK_MINUTES)]
 
 
