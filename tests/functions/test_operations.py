@@ -19,10 +19,10 @@ import pytest
 import ops.replay
 from ops import letters, local
 from ops.cli import main
-from shared import connections, consents, control, ring, secret, signed
+from shared import connections, consents, control, jobs, ring, secret, signed
 from shared.jobs import now_ms
 from shared.model import DAY, MINUTE
-from shared.providers.registry import provider
+from shared.providers.registry import provider, providers
 from tests.functions.deployed import QUEUES, die, put, queue, stack
 from tests.functions.standing import vendors
 from tests.functions.system import System
@@ -43,6 +43,8 @@ def standing(aws: str) -> Iterator[System]:
     with vendors(datetime.now(UTC)) as sandbox, stack(aws, sandbox) as system:
         system.connect("oura")
         system.messages("bulk")  # the long past is nobody's concern here
+        wished = [ring.subscribe("", source.id) for source in providers() if ring.renews(source.id, "app")]
+        jobs.send(system.env["FRESH_QUEUE"], wished)
         system.work(("fresh",))
         yield system
 

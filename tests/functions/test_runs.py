@@ -77,7 +77,8 @@ def test_it_counts_refreshes_failures_by_cause_and_what_will_come_again(system: 
     given_back = system.deliver("fresh", [odd, other])
     assert len(given_back) == 1
     run = passed("asked")
-    assert (run.counts, run.failed) == ({"put off": 1, "refreshed": 1}, {"revoked_at_vendor": 1})
+    counts = {what: n for what, n in run.counts.items() if what != "days"}  # the hour says whether there is other news
+    assert (counts, run.failed) == ({"put off": 1, "refreshed": 1}, {"revoked_at_vendor": 1})
     [again] = [m for m in (odd, other) if m["MessageId"] in given_back]
     system.sandbox.post("/control/faults", json={"provider": "oura", "kind": "nonsense", "path": "/daily_sleep"})
     assert system.deliver("fresh", [{**again, "receives": RECEIVES}])

@@ -241,8 +241,8 @@ def test_single_readings_may_come_in_any_order(news: list[set[int]]) -> None:
         shelf = Shelf()
         for each in order:
             shelf.learn(each)
-        found = {at: value for section in shelf.sections.values() for at, value in samples(section, "weight")}
-        assert found == {noon + t: 60 + n for n, told in enumerate(news, 1) for t in told}
+        rows = [row for section in shelf.sections.values() for row in samples(section, "weight", BERLIN)]
+        assert {row.at: row.value for row in rows} == {noon + t: 60 + n for n, told in enumerate(news, 1) for t in told}
 
 
 # ---------------------------------------------------------------- what cannot be
