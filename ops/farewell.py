@@ -10,7 +10,7 @@ from ops.stage import Stage, eventually, expect
 from ops.traces import traces
 
 SCALE = "withings"
-AT_ONCE = 10
+AT_ONCE = 5
 
 
 def join_and_race(stage: Stage) -> str:

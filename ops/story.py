@@ -175,7 +175,7 @@ def nothing_given_up(stage: Stage) -> str:
 
 STEPS = (
     Step("Ada connects Oura; 7 days are on the dashboard", connect),
-    Step("Ben joins; ten of his syncs race over a dead token", farewell.join_and_race),
+    Step("Ben joins; five of his syncs race over a dead token", farewell.join_and_race),
     Step("Ben disconnects, and connects again", farewell.leave_and_return),
     Step("Ben asks to be erased", farewell.ask_to_be_erased),
     Step("90 days of Ada fill in behind", backfill),
