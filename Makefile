@@ -45,7 +45,7 @@ test: setup ## Lint, types, all tests
 	ruff check
 	ruff format --check
 	mypy
-	pytest -n 2 --dist loadgroup
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Lambda runs Python 3.13 on arm64, whatever this machine is.
 build: build/layer/made ## Build the functions' dependencies for AWS

@@ -18,6 +18,8 @@ from shared.log import logger
 from shared.secret import apps
 from shared.settings import settings
 
+PATIENCE = 3
+"""How often the goodbyes are put off for a vendor that is busy."""
 FIRST, AGAIN = "first sweep", "second sweep"
 DATA = {"P": "sections", "D": "days", "T": "tombstones", "Z": "profiles"}
 KINDS = {**DATA, "C": "connections", "J": "jobs", "N": "consents", "S": "sign-ins begun"}
@@ -44,16 +46,23 @@ def in_days(days: int) -> str:
 
 
 def goodbyes(job: Job) -> None:
-    """Tells each vendor, once, and forgets the connection whatever it answers. Closed first, so that a sync under way
-    whose token dies of it does not set out to renew it."""
+    """Tells each vendor and forgets the connection, whatever the vendor answers. Closed first, so that a sync under way
+    whose token dies of it does not set out to renew it. Raises RetryLaterError where a vendor could not be told now;
+    past PATIENCE, the person is erased all the same."""
+    untold: list[RetryLaterError] = []
     for held in connections.of_user(job.user):
         connections.close(held)
         try:
             outcome: str = part(held)
-        except RetryLaterError:
-            outcome = "refused by the vendor"
+        except RetryLaterError as error:
+            if job.attempt < PATIENCE:
+                untold.append(error)
+                continue
+            outcome = "the vendor could not be reached"
         progress.tell(job.tracked, held.provider, outcome)
         connections.delete(held)
+    if untold:
+        raise max(untold, key=lambda error: error.after)
 
 
 def proof(job: Job) -> None:

@@ -18,7 +18,7 @@ from ops.story import STEPS
 from tests.e2e.leaks import leaks
 
 # One system for the file: xdist keeps a group on one worker.
-pytestmark = [pytest.mark.xdist_group("local"), pytest.mark.needs("dexcom", "file_import", "oura", "withings")]
+pytestmark = pytest.mark.needs("dexcom", "file_import", "oura", "withings")
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,16 @@
 
 import json
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+import shared.connections
 from shared import consents, jobs
+from shared.erasure import FIRST, PATIENCE
 from shared.jobs import Job, now_ms
 from shared.settings import settings
 from tests.functions.system import System
@@ -190,6 +193,40 @@ def test_erasing_leaves_nothing_of_the_person_and_all_of_the_others(system: Syst
     assert left == {}
     assert "ada" not in {str(i.get("user", {}).get("S")) for i in system.items("Control").values()}
     assert {key: item for key, item in system.items().items() if key[0] == "ben"} == bens
+
+
+def erased_while_busy(system: System) -> tuple[str, Job]:
+    """Ada asks to be erased while Oura is busy; her receipt, and what comes back later."""
+    system.connect("oura")
+    system.connect("dexcom")
+    system.work(("fresh",))
+    fault = {"provider": "oura", "kind": "rate_limit", "times": 1, "retry_after": 60, "path": "revoke"}
+    assert system.sandbox.post("/control/faults", json=fault).status_code == 200
+    with system.api() as api:
+        receipt = api.delete("/v1/user").json()["job"]
+    assert system.deliver("fresh", system.messages("fresh")) == []
+    left = [held.provider for held in shared.connections.of_user("ada")]
+    assert (job(system, receipt)["told"], left) == ({"dexcom": "the vendor has no revocation"}, ["oura"])
+    assert connections(system)["oura"]["state"] == "disconnected"
+    return receipt, Job(
+        id=receipt, task="erase", reason="sync", as_of=now_ms(), user="ada", tracked=receipt, part=FIRST
+    )
+
+
+def test_an_erasure_tells_a_busy_vendor_later(system: System) -> None:
+    receipt, asked = erased_while_busy(system)
+    assert system.deliver("fresh", [{"MessageId": "again", "Body": jobs.write(replace(asked, attempt=1))}]) == []
+    assert job(system, receipt)["told"]["oura"] == "revoked"
+    assert shared.connections.of_user("ada") == []
+
+
+def test_an_erasure_does_not_wait_for_ever_for_a_vendor(system: System) -> None:
+    receipt, asked = erased_while_busy(system)
+    fault = {"provider": "oura", "kind": "rate_limit", "times": 1, "retry_after": 60, "path": "revoke"}
+    assert system.sandbox.post("/control/faults", json=fault).status_code == 200
+    assert system.deliver("fresh", [{"MessageId": "again", "Body": jobs.write(replace(asked, attempt=PATIENCE))}]) == []
+    assert job(system, receipt)["told"]["oura"] == "the vendor could not be reached"
+    assert shared.connections.of_user("ada") == []
 
 
 def test_an_operator_may_keep_a_proof_that_names_nobody(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
