@@ -30,7 +30,7 @@ from shared.judging import is_judged, spared
 from shared.model import DAY, HOUR, MINUTE
 from shared.providers import Provider, Resource
 from shared.providers.registry import provider
-from shared.timetable import LOOK, LOOK_MINUTES, due
+from shared.timetable import LOOK, LOOK_MINUTES, REVIEW_DAYS, due
 
 TODAY = date(2026, 11, 20)
 DAY_MINUTES = DAY // MINUTE
@@ -58,6 +58,7 @@ class Day:
     made: int = 0
     finds: int = 0
     notes: int = 0
+    reviews: float = 0
     questions: Counter[str] = field(default_factory=Counter)
     lags: dict[str, Lags] = field(default_factory=lambda: defaultdict(Counter))
 
@@ -222,6 +223,10 @@ LEASE = Bill(dynamodb_calls=1, write_units=1)
 """The turns of one visit, where nobody has to wait. A vendor without limits costs none, and is billed all the same."""
 COUNTED = Bill(dynamodb_calls=1 / 25, write_units=1 / 25)
 """In its pass's record, once for a full batch."""
+REVIEW = SENT + Bill(sqs_requests=2) + OPENED + TOKEN + LEASE + COUNTED
+"""One message of the bulk queue, alone in its batch."""
+REVIEWED = Bill(dynamodb_calls=1, read_units=15)
+"""The sections of a resource's fortnight, and of its neighbours."""
 NOTE = Bill(dynamodb_calls=1, write_units=1)
 """A stamp or a cursor on the connection. Neither is on the index."""
 RING_BYTES, CONNECTION_BYTES = 330, 1_500
@@ -248,6 +253,18 @@ def polling(day: Day) -> Bill:
     """What the worker does with the polls."""
     opened = (TAKEN + OPENED + COUNTED) * day.polls + JUDGED * day.judged + (TOKEN + LEASE) * day.made
     return opened + QUESTION * day.questions.total() + NEWS * day.finds + NOTE * day.notes
+
+
+def reviewing(people: Mapping[tuple[Group, int], int]) -> tuple[float, Counter[str], Bill]:
+    """The reviews of a day, a seventh of everybody's; what they ask, by provider; and what they cost. Their news is not
+    counted: it is what webhooks lost."""
+    asked, bill, made = Counter[str](), Bill(), 0.0
+    for id_, count in regrouped(people, lambda group, _: group.provider).items():
+        resources = [r for r in provider(id_).resources if r.fetch]
+        made += count / 7
+        asked[id_] = round(sum(ceil(REVIEW_DAYS / r.max_days) for r in resources) * count / 7)
+        bill += (REVIEW + REVIEWED * len(resources)) * (count / 7)
+    return made, asked, bill
 
 
 def scanning(size: int) -> Bill:
@@ -289,9 +306,12 @@ def simulate(size: int, shards: int = 1, seed: int = 7) -> Result:
     people, placed = population(size, shards, seed)
     ring, queued = ringed(people, seed)
     scan = scanned(people, seed)
+    reviews, asked, reviewed = reviewing(people)
+    ring.questions.update(asked)
+    ring.reviews = reviews
     return Result(
         size, LOOK_MINUTES * shards, max(placed.values()),
-        Design(ring, walking(queued, placed, shards) + polling(ring)),
+        Design(ring, walking(queued, placed, shards) + polling(ring) + reviewed),
         Design(scan, scanning(size) + SENT * scan.polls + polling(scan)),
     )  # fmt: skip
 
@@ -333,6 +353,7 @@ def report(result: Result) -> Iterator[str]:
     yield f"{'':30}{'ring':>16}{'naive scan':>16}"
     for name, key in (("polls queued", "polls"), ("polls made", "made")):
         yield row(name, getattr(ring.day, key), getattr(scan.day, key))
+    yield row("weekly reviews made", ring.day.reviews, 0)
     yield row("resources asked for", ring.day.questions.total(), scan.day.questions.total())
     for key in ("index_writes", "sqs_requests", "dynamodb_calls", "read_units", "write_units"):
         yield row(key.replace("_", " "), getattr(ring.bill, key), getattr(scan.bill, key))

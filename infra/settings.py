@@ -43,6 +43,8 @@ class Settings:
     billing: str
     log_retention_days: int
     raw_retention_days: int
+    backfill_days: int
+    """How much older than a week what a new connection fetches may be."""
     backup_days: int
     keep_consent_proof: bool
     """Keep, of an erased person's consent ledger, its length and last hash: a proof that names nobody."""
@@ -91,6 +93,7 @@ class Settings:
                 f"log_retention_days: one of {', '.join(map(str, LOG_RETENTION))}",
             ),
             (self.raw_retention_days >= 1, "raw_retention_days: at least 1"),
+            (1 <= self.backfill_days <= 365, "backfill_days: 1 to 365"),
             (1 <= self.backup_days <= 35, "backup_days: 1 to 35, the range DynamoDB offers"),
             (20 <= self.worker_timeout_s <= 840, "worker_timeout_s: 20 to 840, so that one SQS delay outlasts it"),
             (1 <= self.ring_shards <= 64, "ring_shards: 1 to 64, and never fewer than before"),

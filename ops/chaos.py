@@ -32,8 +32,6 @@ WEATHER = {
     "expire_tokens": 0.01,
 }
 CONNECT_TRIES = 20
-WEEK = 8
-"""Days asked for when everybody is synced at the end: as far back as anything here is corrected, and one more."""
 LATEST_CORRECTION = 6
 STUCK_S = 900.0
 PAUSE_S = 0.5
@@ -61,13 +59,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Ground:
-    """Where it is played. `bearer` gives a user's token, `machine` is that of one who acts for all; `poll` looks at
-    every connection now; `killed` counts the workers that died so far, `spare` ends that; `show` prints."""
+    """Where it is played. `bearer` gives a user's token; `poll` has every connection polled now, and `review` has the
+    last fortnight asked for; `killed` counts the workers that died so far, `spare` ends that; `show` prints."""
 
     system: Local
     bearer: Callable[[str], str]
-    machine: str
     poll: Callable[[], int]
+    review: Callable[[], int]
     killed: Callable[[], int]
     spare: Callable[[], None]
     show: Callable[[str], None] = lambda _: None
@@ -157,8 +155,8 @@ class Chaos:
         self.ground.poll()
         self._drain("the last poll", self._left)
         polled = self._reckon()
-        self._sync_everybody()
-        self._drain("the week's sync", self._left)
+        self.ground.review()
+        self._drain("the week's review", self._left)
         final = self._reckon(api=True)
         return self._outcome(told, polled, final, time.monotonic() - begun)
 
@@ -195,12 +193,6 @@ class Chaos:
                 heard = bool(fates) and fates <= {200, "held"}
                 for spot in (Spot(provider, resource, what.day.isoformat()) for resource in resources):
                     person.told[spot] = person.told.get(spot, True) and heard
-
-    def _sync_everybody(self) -> None:
-        """What an operator does for the changes of older days of which no webhook arrived: polls look back one day."""
-        api = Api(self.system.api, self.ground.machine)
-        api.post("sync", json={"action": "sync", "everyone": True, "providers": list(PROVIDERS), "days": WEEK})
-        api.close()
 
     # --- waiting
 
@@ -317,7 +309,7 @@ def report(outcome: Outcome, plan: Plan) -> str:
         "refresh tokens burned": outcome.burned,
         "connections wrongly condemned": outcome.condemned,
         "dead letters": outcome.dead,
-        "(left by polling to the week's sync)": outcome.polled.amiss,
+        "(left by polling to the week's review)": outcome.polled.amiss,
     }
     width = max(map(len, figures))
     return "\n".join([*(f"  {name:<{width}}  {figure}" for name, figure in figures.items()), *amiss])

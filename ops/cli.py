@@ -77,7 +77,8 @@ def parser() -> argparse.ArgumentParser:
     each.add_argument("name", nargs="?", default="local", help="several can run at once, by name")
     each = command("down", down, "Stop what `up` started, and remove all of it.")
     each.add_argument("name", nargs="?", default="", help="only this one")
-    operator_command(commands, "poll", poll_now, "Look at every connection now, whatever the timetable says.")
+    each = operator_command(commands, "poll", poll_now, "Look at every connection now, whatever the timetable says.")
+    each.add_argument("--review", action="store_true", help="at the last fortnight, as each week does")
     for part in (doctor, connections, events, runs, dlq, replay, ledger):
         part.add(commands)
     each = command("try", try_file, "Upload a file of your own to the running local system, and show its days.")
@@ -241,7 +242,8 @@ def down(options: argparse.Namespace) -> int:
 
 
 def poll_now(at: Deployment, options: argparse.Namespace) -> int:
-    print(f"{poll(at)} connections are being polled")
+    queued = poll(at, options.review)
+    print(f"{queued} connections are being {'reviewed' if options.review else 'polled'}")
     return 0
 
 

@@ -12,6 +12,7 @@ from shared import oauth
 from shared.catalogue import METRICS
 from shared.providers import FileUpload, HmacSignature, OAuth2, Provider, Resource
 from shared.providers.registry import providers
+from shared.settings import BACKFILL_DAYS
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -175,7 +176,7 @@ def polled(provider: Provider) -> str:
 def depth(provider: Provider) -> str:
     if isinstance(provider.auth, FileUpload):
         return "what the file holds"
-    older = min(oauth.BULK_DAYS, provider.history_days or oauth.BULK_DAYS)
+    older = min(BACKFILL_DAYS, provider.history_days or BACKFILL_DAYS)
     return f"{oauth.FRESH_DAYS + older} days"
 
 

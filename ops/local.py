@@ -128,15 +128,15 @@ def down(name: str = "") -> list[str]:
 
 
 @contextmanager
-def local_system(name: str) -> Iterator[Local]:
-    """A local system for as long as the block runs."""
-    with Start(f"{name}-{os.getpid()}", os.getpid()) as start:
+def local_system(name: str, **context: object) -> Iterator[Local]:
+    """A local system for as long as the block runs. `context` as cdk.json gives it."""
+    with Start(f"{name}-{os.getpid()}", os.getpid(), context) as start:
         yield start.system
 
 
 def up(name: str) -> Local:
     """A local system that stays until `down`."""
-    start = Start(name, 0)
+    start = Start(name, 0, {})
     with start:
         start.keep = True
     return start.system
@@ -145,8 +145,8 @@ def up(name: str) -> Local:
 class Start:
     """Starts everything; stops everything again at the end of the block, unless told to keep it."""
 
-    def __init__(self, name: str, owner: int) -> None:
-        self.system = Local(name, owner, [])
+    def __init__(self, name: str, owner: int, context: Mapping[str, object]) -> None:
+        self.system, self.chosen = Local(name, owner, []), context
         self.processes = Processes(self.system.folder)
         self.keep = False
 
@@ -235,6 +235,7 @@ class Start:
             "worker_timeout_s": WORKER_TIMEOUT_S,
             "layer": "",
             "tags": {"ms-custom-id": API_ID},
+            **self.chosen,
         }
 
     def _deploy(self) -> None:

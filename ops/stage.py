@@ -230,17 +230,16 @@ def delivered(webhooks: Iterable[Mapping[str, Any]]) -> int:
     return len(statuses)
 
 
-def poll(at: Deployment) -> int:
-    """Has every connection of the deployment looked at; how many polls were queued. Of a segment of several pages the
-    poller queues the rest itself, uncounted."""
+def poll(at: Deployment, review: bool = False) -> int:
+    """Has every connection of the deployment polled, or its last fortnight reviewed; how many were queued. Of a segment
+    of several pages the poller queues the rest itself, uncounted."""
     every = connections.segments(int(at.told().get("RING_SHARDS", "1")))
-    return sum(look(at, every[start : start + SEGMENTS]) for start in range(0, len(every), SEGMENTS))
+    return sum(look(at, every[start : start + SEGMENTS], review) for start in range(0, len(every), SEGMENTS))
 
 
-def look(at: Deployment, segments: list[str]) -> int:
-    reply = at.client("lambda").invoke(
-        FunctionName=at.output("PollFunction"), Payload=json.dumps({"segments": segments})
-    )
+def look(at: Deployment, segments: list[str], review: bool) -> int:
+    asked = json.dumps({"segments": segments, "review": review})
+    reply = at.client("lambda").invoke(FunctionName=at.output("PollFunction"), Payload=asked)
     answer = json.loads(reply["Payload"].read())
     if "FunctionError" in reply:
         raise ApiError(f"the poll function failed: {answer.get('errorMessage')}")

@@ -16,6 +16,8 @@ from ops.stage import StepFailed, poll
 
 SILENT = ("withings", "dexcom")
 """A 429 of theirs names no time to wait, so one call in ten would stop everybody for a minute."""
+BACKFILL_DAYS = 15
+"""A fortnight more than anything is corrected by. Three months of everybody would only take longer."""
 TICK_S = 15.0
 DAY_S = 20.0
 
@@ -23,7 +25,7 @@ DAY_S = 20.0
 def play(plan: Plan) -> Outcome:
     show = Ticker()
     show("starting AWS, the sandbox and Tributary")
-    with local_system("chaos") as system:
+    with local_system("chaos", backfill_days=BACKFILL_DAYS) as system:
         loosen(system)
         with Killer(system, plan.seed) as killer, closing(Chaos(ground(system, killer, show), plan)) as chaos:
             try:
@@ -37,10 +39,11 @@ def ground(system: Local, killer: Killer, show: Ticker) -> Ground:
     def bearer(name: str) -> str:
         return token(system.issuer, grant_type="password", username=name)
 
-    machine = token(system.issuer, grant_type="client_credentials")
+    at = of_local(system)
     return Ground(
-        system, bearer, machine, lambda: poll(of_local(system)), lambda: killer.killed, killer.stop, show, day_s=DAY_S
-    )
+        system, bearer, lambda: poll(at), lambda: poll(at, review=True), lambda: killer.killed, killer.stop, show,
+        day_s=DAY_S,
+    )  # fmt: skip
 
 
 def loosen(system: Local) -> None:

@@ -20,9 +20,10 @@ from shared.aws import dynamodb
 from shared.control import Item
 from shared.errors import ConflictError
 from shared.jobs import new_id, now_ms
+from shared.looks import Turn
 from shared.providers import OAuth2, Provider, Resource
 from shared.settings import settings
-from shared.timetable import LOOK_MINUTES, WAKE_HOUR, Turn
+from shared.timetable import LOOK_MINUTES, WAKE_HOUR
 from shared.vault import Owner
 
 State = Literal["pending", "active", "reconnect", "disconnected"]
@@ -196,6 +197,11 @@ def segment(connection_id: str, shards: int) -> str:
 
 def minute_of(connection_id: str) -> int:
     return crc32(connection_id.encode()) % LOOK_MINUTES
+
+
+def weekday_of(connection_id: str) -> int:
+    """The day of the week on which the last fortnight is asked for again."""
+    return crc32(connection_id.encode()) // LOOK_MINUTES % 7
 
 
 def segments(shards: int, minutes: Iterable[int] = range(LOOK_MINUTES)) -> list[str]:

@@ -9,7 +9,7 @@ from shared import jobs
 from shared.errors import OverBudgetError, RateLimitedError, RetryLaterError
 from shared.jobs import Job, now_ms
 from shared.log import logger
-from shared.timetable import next_due
+from shared.looks import next_due
 from shared.visits import Question, Visit
 
 

@@ -47,7 +47,11 @@ def is_told(outcome: Outcome) -> bool:
     """What asks a vendor, or was handed to us. No line names a connection that is gone: it would outlive it."""
     job = outcome.job
     names_the_gone = outcome.held is None and bool(job.connection) and job.connection in job.id
-    return job.task == "sync" and not names_the_gone and not (job.reason == "poll" and outcome.state == "unchanged")
+    return (
+        job.task == "sync"
+        and not names_the_gone
+        and not (job.reason in ("poll", "review") and outcome.state == "unchanged")
+    )
 
 
 def line(outcome: Outcome) -> Line:

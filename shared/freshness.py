@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.connections import Connection
+from shared.looks import last_due
 from shared.model import DAY, HOUR, MINUTE
 from shared.providers import OAuth2, Provider, Resource
-from shared.timetable import LOOK, last_due
+from shared.timetable import LOOK
 from shared.visits import Question, Visit
 
 SILENT_AFTER = DAY

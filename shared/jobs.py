@@ -23,7 +23,7 @@ RECEIVES = 5
 """How often a message may be received; one that fails the last time goes to the dead letters."""
 
 Task = Literal["sync", "subscribe", "aggregate", "everyone", "disconnect", "erase", "replay", "look"]
-Reason = Literal["webhook", "poll", "backfill", "sync", "upload"]
+Reason = Literal["webhook", "poll", "review", "backfill", "sync", "upload"]
 
 
 @dataclass(frozen=True, kw_only=True)

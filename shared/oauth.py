@@ -23,7 +23,7 @@ from shared.settings import settings
 from shared.vendor import Reply, call
 
 STATE_LIVES_MS = 10 * MINUTE
-FRESH_DAYS, BULK_DAYS, BULK_WINDOW_DAYS = 7, 90, 15
+FRESH_DAYS, BULK_WINDOW_DAYS = 7, 15
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,8 @@ def first_sync(provider: Provider, held: Connection) -> None:
     """The last days at once, the rest in windows behind them, and the subscriptions that keep it fresh."""
     history = zones.of(held.user)
     recent = visits.recent(FRESH_DAYS, history)
-    before = visits.beyond(min(BULK_DAYS, provider.history_days or BULK_DAYS), FRESH_DAYS, history)
+    older = settings().backfill_days
+    before = visits.beyond(min(older, provider.history_days or older), FRESH_DAYS, history)
     tracked = backfill(held, "backfill", [recent], before.split(BULK_WINDOW_DAYS))
     connections.change(held.id, backfill=tracked)
     if provider.subscriptions:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Literal
 
 from shared import connections, control, jobs, runs
 from shared.control import Item
@@ -16,7 +17,7 @@ from shared.log import logger
 from shared.model import DAY, MINUTE
 from shared.providers.registry import provider, providers
 from shared.settings import settings
-from shared.timetable import LOOK, LOOK_MINUTES, WAKE_HOUR, due
+from shared.timetable import LOOK, LOOK_MINUTES, REVIEW_DAYS, WAKE_HOUR, due, is_reviewed, last_days
 
 WATERMARK = ("K#ring", "watermark")
 
@@ -41,28 +42,32 @@ def walk(now: int) -> int:
     return len(looks)
 
 
-def clocked(segment: str, at: int, forced: bool = False) -> Job:
+def clocked(segment: str, at: int, forced: bool = False, reason: Literal["poll", "review"] = "poll") -> Job:
     id_ = f"look.{segment}.{at // MINUTE}"
-    return Job(id=id_, task="look", reason="poll", as_of=at, segment=segment, forced=forced)
+    return Job(id=id_, task="look", reason=reason, as_of=at, segment=segment, forced=forced)
 
 
 def look(job: Job) -> int:
-    """A poll for each connection on one page of a segment with something due, or for all where the look is `forced`;
-    returns how many. Who comes after is another look, so that no segment outgrows an invocation."""
+    """A poll for each connection on one page of a segment with something due, a review for each whose week is over;
+    a `forced` look is one or the other for all. Returns how many. Who comes after is another look, so that no segment
+    outgrows an invocation."""
     page, rest = control.on_ring(job.segment, job.after)
-    found = list(polls(job, page))
-    runs.began(run_of(job), len(found), job.page)
+    found = list(polls(job, page)) if job.reason == "poll" else []
+    again = list(reviews(job, page))
+    runs.began(run_of(job), len(found) + len(again), job.page)
     if job.as_of % DAY < LOOK and not job.forced:
         renew(job, page)
     jobs.send(settings().fresh_queue, found)
+    jobs.send(settings().bulk_queue, again)
     if rest:
         jobs.send(settings().segments_queue, [replace(job, after=rest)])
-    logger().info("ring", extra={"segment": job.segment, "seen": len(page), "queued": len(found)})
-    return len(found)
+    logger().info("ring", extra={"segment": job.segment, "seen": len(page), "queued": len(found) + len(again)})
+    return len(found) + len(again)
 
 
 def run_of(look: Job) -> str:
-    return runs.name(look.as_of, "asked" if look.forced else "poll")
+    kind = "asked" if look.forced else "poll"
+    return runs.name(look.as_of, kind if look.reason == "poll" else f"{kind} review")
 
 
 def polls(job: Job, page: Iterable[Item]) -> Iterator[Job]:
@@ -75,6 +80,19 @@ def polls(job: Job, page: Iterable[Item]) -> Iterator[Job]:
             yield Job(
                 id=f"poll.{whose}.{job.as_of // MINUTE}", reason="poll", as_of=job.as_of, connection=whose,
                 resources=tuple(asked), forced=job.forced, run=run_of(job),
+            )  # fmt: skip
+
+
+def reviews(job: Job, page: Iterable[Item]) -> Iterator[Job]:
+    """The last fortnight once more, of whoever's hour of the week this look is. It is in no hurry."""
+    for item in page:
+        source, whose, zone = provider(item["provider"]), item["pk"].removeprefix("C#"), item["zone"]
+        weekday, wake = connections.weekday_of(whose), item.get("wake", WAKE_HOUR)
+        if job.reason == "review" or (not job.forced and is_reviewed(source, weekday, zone, job.as_of, wake)):
+            days = last_days(REVIEW_DAYS, zone, job.as_of)
+            yield Job(
+                id=f"review.{whose}.{job.as_of // MINUTE}", reason="review", as_of=job.as_of, connection=whose,
+                window=(days.first.isoformat(), days.last.isoformat()), run=run_of(job),
             )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from functools import cache
 
+BACKFILL_DAYS = 90
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -26,6 +28,7 @@ class Settings:
     """After this long, nothing that was running when it began still is."""
     backup_days: int
     raw_days: int
+    backfill_days: int
     keep_consent_proof: bool
     ring_shards: int
     metrics_namespace: str
@@ -51,6 +54,7 @@ def settings() -> Settings:
         longest_job_s=int(env["LONGEST_JOB_S"]),
         backup_days=int(env["BACKUP_DAYS"]),
         raw_days=int(env["RAW_DAYS"]),
+        backfill_days=int(env.get("BACKFILL_DAYS", BACKFILL_DAYS)),
         keep_consent_proof=env.get("KEEP_CONSENT_PROOF") == "true",
         ring_shards=int(env.get("RING_SHARDS", "1")),
         metrics_namespace=env.get("METRICS_NAMESPACE", "Tributary"),

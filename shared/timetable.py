@@ -7,18 +7,20 @@ the hour the person wakes, and intervals start at each connection's own minute, 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from shared.model import DAY, MINUTE
-from shared.providers import RHYTHMS, Provider, Resource, Rhythm
+from shared.model import MINUTE
+from shared.providers import RHYTHMS, Provider, Resource, Rhythm, Window
 
 LOOK_MINUTES = 30
 LOOK = LOOK_MINUTES * MINUTE
 PER_HOUR = 60 // LOOK_MINUTES
 PER_DAY = 24 * PER_HOUR
 WAKE_HOUR, HOURS_UP = 7, 16
+REVIEW_HOUR, REVIEW_DAYS = 4, 14
+"""Hours after waking, on one day of the week; and how far back that asks. Vendors correct days that no poll asks for,
+and the webhook that tells of it may be lost."""
 WATCH = RHYTHMS["rare"]
 """How often a provider that must not be polled is looked at, to see whether it still speaks."""
 
@@ -53,35 +55,13 @@ def interval(rhythm: Rhythm, since: int) -> int:
     return rhythm.by_day if since < HOURS_UP * PER_HOUR else rhythm.by_night
 
 
-@dataclass(frozen=True)
-class Turn:
-    """What decides when a connection's turn comes: its minute of the half hour, and the wearer's clock."""
-
-    minute: int
-    zone: str = "UTC"
-    wake: int = WAKE_HOUR
-    silent: bool = False
+def is_reviewed(provider: Provider, weekday: int, zone: str, at: int, wake: int = WAKE_HOUR) -> bool:
+    """Whether this look is the week's for all that polling asks for. `weekday` is the connection's own, Monday is 0."""
+    local = datetime.fromtimestamp(at / 1000, UTC).astimezone(ZoneInfo(zone))
+    return provider.timer_polling and local.weekday() == weekday and clock(zone, at, wake)[0] == REVIEW_HOUR * PER_HOUR
 
 
-def next_look(turn: Turn, after: int) -> int:
-    """The next instant at which the ring comes by. Milliseconds."""
-    return after - (after - turn.minute * MINUTE) % LOOK + LOOK
-
-
-def next_due(provider: Provider, resources: Iterable[str], turn: Turn, after: int) -> int | None:
-    """When this connection will next be polled for anything; None for one that is not polled by the clock."""
-    first = next_look(turn, after)
-    return first_due(provider, tuple(resources), turn, range(first, first + 2 * DAY, LOOK))
-
-
-def last_due(provider: Provider, resource: str, turn: Turn, before: int) -> int | None:
-    """The last look earlier than `before` at which this resource was due."""
-    last = next_look(turn, before - 1) - LOOK
-    return first_due(provider, (resource,), turn, range(last, last - 2 * DAY, -LOOK))
-
-
-def first_due(provider: Provider, resources: Iterable[str], turn: Turn, looks: Iterable[int]) -> int | None:
-    if not provider.timer_polling:
-        return None
-    found = (at for at in looks if due(provider, resources, turn.zone, at, turn.wake, turn.silent))
-    return next(found, None)
+def last_days(days: int, zone: str, at: int) -> Window:
+    """So many local days, the last of them that of the instant `at`."""
+    today = datetime.fromtimestamp(at / 1000, UTC).astimezone(ZoneInfo(zone)).date()
+    return Window(today - timedelta(days=days - 1), today)

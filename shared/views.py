@@ -11,10 +11,10 @@ from shared import condition, connections, consents, days, events, freshness, pr
 from shared.api import iso, iso_or_none
 from shared.catalogue import METRICS
 from shared.jobs import now_ms
+from shared.looks import next_due
 from shared.model import MINUTE, millis
 from shared.providers import OAuth2
 from shared.providers.registry import provider
-from shared.timetable import next_due
 
 LATELY = timedelta(days=7)
 EVENTS_A_PAGE = 100

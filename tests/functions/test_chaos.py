@@ -13,7 +13,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from ops.chaos import Chaos, Ground, Plan, report
 from ops.local import Local
 from ops.stage import DEAD
-from shared import connections, oauth
+from shared import connections, settings
 from tests.functions.system import System, invoke
 from tests.functions.workers import Workers, hurry
 
@@ -54,8 +54,8 @@ def ground(system: System, workers: Workers) -> Ground:
     return Ground(
         local,
         lambda name: f"user-{name}",
-        "machine tributary/users:act",
         poll,
+        lambda: int(invoke("poll", {"segments": connections.segments(1), "review": True})["queued"]),
         lambda: workers.killed,
         workers.spare,
         at_once=1,
@@ -63,7 +63,8 @@ def ground(system: System, workers: Workers) -> Ground:
 
 
 def test_a_week_in_bad_weather_loses_and_doubles_nothing(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oauth, "BULK_DAYS", 3)  # newcomers have no older days
+    monkeypatch.setenv("BACKFILL_DAYS", "3")  # newcomers have no older days
+    settings.settings.cache_clear()
     plan = Plan(people=1, days=3, seed=1)
     with (
         Workers(system, 2, seed=1, deadly=0.12, soon_s=0.15) as workers,

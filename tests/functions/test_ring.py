@@ -7,13 +7,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from shared import connections, control, errands, progress, ring, settings, tokens
 from shared.jobs import Job, read, write
-from shared.model import HOUR, MINUTE, instant
-from shared.providers import OAuth2, Provider
+from shared.model import DAY, HOUR, MINUTE, instant
+from shared.providers import OAuth2, Provider, Window
 from shared.providers.registry import providers
 from shared.signed import AwsError
 from shared.timetable import LOOK_MINUTES
@@ -234,6 +235,25 @@ def test_an_operators_now_asks_for_everything_at_any_hour(
     asked = {job.connection: set(job.resources) for job in jobs}
     for n, id_ in enumerate(ids):
         assert asked[id_] == {r.name for r in POLLED[n % len(POLLED)].resources}
+
+
+def test_each_connection_is_reviewed_once_a_week_behind_everything_else(system: System, ids: list[str]) -> None:
+    """At eleven, for who wakes at seven; each on a day of their own."""
+    for day in range(7):
+        for segment in places(system):
+            ring.look(ring.clocked(segment, NOON - HOUR + day * DAY + int(segment.split("#")[0]) * MINUTE))
+    found = [read(message["Body"]) for message in system.messages("bulk")]
+    assert Counter(job.connection for job in found) == Counter(ids)
+    assert {(job.reason, job.resources) for job in found} == {("review", ())}
+    for job in found:
+        today = datetime.fromtimestamp(job.as_of / 1000, UTC).date()
+        assert job.days() == Window(today - timedelta(days=13), today)
+
+
+def test_an_operator_has_all_of_them_reviewed(system: System, ids: list[str]) -> None:
+    assert invoke("poll", {"segments": SEGMENTS, "review": True}) == {"queued": len(ids)}
+    assert queued(system) == []
+    assert {read(message["Body"]).connection for message in system.messages("bulk")} == set(ids)
 
 
 def test_subscriptions_are_renewed_once_a_day(system: System, ids: list[str]) -> None:

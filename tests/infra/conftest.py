@@ -64,6 +64,7 @@ def custom(synth: Synth, custom_out: Path) -> Template:
         billing="provisioned",
         log_retention_days="2192",
         raw_retention_days="3",
+        backfill_days="30",
         backup_days="35",
         removal="destroy",
         tags='{"team": "health"}',

@@ -101,10 +101,18 @@ def test_every_function_knows_where_things_are(functions: dict[str, dict[str, An
     names = "DATA_TABLE CONTROL_TABLE RAW_BUCKET VAULT_KEY APP_SECRET EVENTS_LOG"
     queues = "FRESH_QUEUE BULK_QUEUE SEGMENTS_QUEUE CHANGES_QUEUE"
     rest = {"PUBLIC_URL", "RETURN_ORIGINS", "LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
-    rest |= {"DEAD_LETTER_QUEUES", "LONGEST_JOB_S", "BACKUP_DAYS", "RAW_DAYS", "KEEP_CONSENT_PROOF"}
+    rest |= {"DEAD_LETTER_QUEUES", "LONGEST_JOB_S", "BACKUP_DAYS", "RAW_DAYS", "BACKFILL_DAYS", "KEEP_CONSENT_PROOF"}
     rest |= {"RING_SHARDS", "METRICS_NAMESPACE"}
     for each in functions.values():
         assert set(each["Environment"]["Variables"]) == {*names.split(), *queues.split(), *rest}
+
+
+def test_an_operator_chooses_how_much_is_fetched_on_connecting(default: Template, custom: Template) -> None:
+    def days(template: Template) -> set[str]:
+        found = template.find_resources("AWS::Lambda::Function").values()
+        return {each["Properties"]["Environment"]["Variables"]["BACKFILL_DAYS"] for each in found}
+
+    assert (days(default), days(custom)) == ({"90"}, {"30"})
 
 
 def test_no_action_and_no_resource_is_a_wildcard(default: Template) -> None:
@@ -133,7 +141,7 @@ def may(permissions: dict[str, set[tuple[str, str]]], action: str, *parts: str) 
         ("sqs:ReceiveMessage", ("Segments",), "poll"),
         ("sqs:SendMessage", ("Segments",), "poll"),
         ("sqs:SendMessage", ("Fresh",), "callback webhook upload sync poll disconnect erase worker worker-bulk"),
-        ("sqs:SendMessage", ("Bulk",), "callback sync worker worker-bulk"),
+        ("sqs:SendMessage", ("Bulk",), "callback poll sync worker worker-bulk"),
         ("sqs:SendMessage", ("Changes",), "worker worker-bulk"),
         ("s3:GetObject", ("raw/*",), "worker worker-bulk"),
         ("s3:PutObject", ("raw/*",), "worker worker-bulk"),

@@ -48,6 +48,7 @@ def test_the_local_aws_may_be_plain_http(context: dict[str, Any]) -> None:
         ({"raw_retention_days": 0}, "raw_retention_days: at least 1"),
         ({"raw_retention_days": "a week"}, "raw_retention_days: expected a whole number"),
         ({"raw_retention_days": 1.5}, "raw_retention_days: expected a whole number"),
+        ({"backfill_days": 366}, "backfill_days: 1 to 365"),
         ({"backup_days": 36}, "backup_days: 1 to 35"),
         ({"ring_shards": 0}, "ring_shards: 1 to 64"),
         ({"worker_timeout_s": 841}, "worker_timeout_s: 20 to 840"),

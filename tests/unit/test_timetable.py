@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import get_args
 from zoneinfo import ZoneInfo
@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.looks import Turn, last_due, next_due
 from shared.model import DAY, HOUR, MINUTE, instant
-from shared.providers import Cadence, FileUpload, Provider, Request, Resource, SecretPath, Upload, Webhook
-from shared.timetable import LOOK, LOOK_MINUTES, Turn, due, last_due, next_due
+from shared.providers import Cadence, FileUpload, Provider, Request, Resource, SecretPath, Upload, Webhook, Window
+from shared.timetable import LOOK, LOOK_MINUTES, due, is_reviewed, last_days
 
 CADENCES: tuple[Cadence, ...] = get_args(Cadence)
 INTERVALS: tuple[Cadence, ...] = ("steady", "hourly")
@@ -112,6 +113,21 @@ def test_who_forbids_polling_is_only_watched() -> None:
     found = looks("UTC", "2026-11-20", 3, source=forbids)
     assert {name: len(hours) for name, hours in found.items()} == dict.fromkeys(EVERYTHING, 1)
     assert next_due(forbids, EVERYTHING, Turn(3), 0) is last_due(forbids, "steady", Turn(3), DAY) is None
+
+
+@settings(max_examples=30)
+@given(zones, minutes, wakes, st.integers(0, 6))
+def test_every_connection_is_reviewed_once_a_week(zone: str, minute: int, wake: int, weekday: int) -> None:
+    start = instant("2026-11-02T00:00Z")[0] + minute * MINUTE
+    found = [at for at in range(start, start + 14 * DAY, LOOK) if is_reviewed(SOURCE, weekday, zone, at, wake)]
+    assert len(found) == 2
+    assert found[1] - found[0] == 7 * DAY
+    assert not any(is_reviewed(replace(SOURCE, timer_polling=False), weekday, zone, at, wake) for at in found)
+
+
+def test_a_fortnight_ends_with_the_persons_own_day() -> None:
+    at = instant("2026-11-20T23:30Z")[0]
+    assert last_days(14, "Europe/Berlin", at) == Window(date(2026, 11, 8), date(2026, 11, 21))
 
 
 def test_only_what_was_granted_is_due() -> None:
