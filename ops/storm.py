@@ -16,8 +16,8 @@ from ops.stage import StepFailed, poll
 
 SILENT = ("withings", "dexcom")
 """A 429 of theirs names no time to wait, so one call in ten would stop everybody for a minute."""
-BACKFILL_DAYS = 15
-"""A fortnight more than anything is corrected by. Three months of everybody would only take longer."""
+BACKFILL_DAYS = 7
+"""Behind the first week: more than anything is corrected by. Three months of everybody would only take longer."""
 TICK_S = 15.0
 DAY_S = 20.0
 

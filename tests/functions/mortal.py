@@ -59,8 +59,10 @@ MOST_INVOCATIONS = 300
 QUEUES = ("fresh", "bulk", "segments")
 SERVED_BY = {"segments": "poll"}
 MOST_IN_BATCH = 4
-Side = Literal["before", "after"]
 Item = dict[str, Any]
+LIMITS: dict[str, list[Item]] = {"oura": [{"calls": 100, "seconds": 60, "whose": "app"}]}
+"""So that the shared clock of a vendor's calls is among what can be interrupted."""
+Side = Literal["before", "after"]
 
 
 class Killed(BaseException):
@@ -131,6 +133,9 @@ class Clock:
     def look(self) -> int:
         self.now += 1
         return self.now * 1_000_000
+
+    def sleep(self, seconds: float) -> None:
+        self.now += round(seconds * 1000)
 
 
 @dataclass
@@ -540,7 +545,7 @@ def world(endpoint: str) -> Iterator[World]:
     """Stands on moto's server, whose backends are in this process, and is quicker where it can be."""
     vendors, clock, edge = Vendors(), Clock(), Edge()
     transport = httpx.MockTransport(vendors.handle)
-    with httpx.Client(transport=transport, base_url=VENDORS) as sandbox, backend(endpoint, sandbox) as system:
+    with httpx.Client(transport=transport, base_url=VENDORS) as sandbox, backend(endpoint, sandbox, LIMITS) as system:
         with pytest.MonkeyPatch.context() as patch:
             queues = Queues(clock, secret_of(system))
             outside = httpx.HTTPTransport.handle_request
@@ -560,6 +565,7 @@ def world(endpoint: str) -> Iterator[World]:
             patch.setattr(webhooks, "HTTPConnection", knocker(edge))
             patch.setattr(time, "time_ns", clock.look)
             patch.setattr(time, "time", lambda: clock.now / 1000)
+            patch.setattr(time, "sleep", clock.sleep)
             patch.setenv("KEEP_CONSENT_PROOF", "true")
             patch.setattr(fetching, "PARALLEL", 1)
             patch.setattr(sync, "OPENERS", 1)

@@ -71,6 +71,14 @@ def backend(
         server.server_close()
 
 
+def rested(system: System) -> System:
+    """Its queues empty, its vendors well."""
+    system.sandbox.delete("/control/faults")
+    for queue in ("fresh", "bulk", "changes"):
+        system.messages(queue)
+    return system
+
+
 def ask(system: System, method: str, path: str, bearer: str = "ada", **request: object) -> httpx.Response:
     """A door that answers nothing at all has raised, which API Gateway tells as a 500."""
     given = request.pop("headers", {})

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from itertools import count
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,33 +19,19 @@ from shared.jobs import Job, new_id, now_ms, write
 from shared.providers.registry import provider
 from shared.secret import apps
 from shared.subscriptions import ensure
-from tests.functions.standing import ask, backend, vendors
+from tests.functions.standing import ask, rested
 from tests.functions.system import System
 
 pytestmark = pytest.mark.needs("polar")
 
 SOURCE = "polar"
-USERS = count(1)
 BODY = b'{"event":"SLEEP","user_id":1,"date":"2026-11-02","timestamp":"2026-11-02T06:31:07Z","url":"https://x"}'
-
-
-@pytest.fixture(scope="module")
-def standing(aws: str) -> Iterator[System]:
-    with vendors(datetime.now(UTC)) as sandbox, backend(aws, sandbox) as system:
-        yield system
 
 
 @pytest.fixture
 def system(standing: System) -> System:
-    for queue in ("fresh", "bulk", "changes"):
-        standing.messages(queue)
     issued._kept.clear()  # as if a minute had passed
-    return standing
-
-
-@pytest.fixture
-def user() -> str:
-    return f"user{next(USERS)}"
+    return rested(standing)
 
 
 def app() -> tuple[str, str]:

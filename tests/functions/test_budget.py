@@ -5,27 +5,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import count
 from random import Random
-from threading import Lock
 from typing import Any
 
 import pytest
-from moto.dynamodb.models import DynamoDBBackend
 
-from shared import aws, budget, connections, jobs, progress, sync, tokens
+from shared import aws, budget, connections, jobs, tokens
 from shared.errors import OverBudgetError
-from shared.jobs import Job, new_id, now_ms, read, write
+from shared.jobs import Job, new_id, now_ms, write
 from shared.pace import Step
 from shared.providers.registry import provider
 from shared.secret import apps
-from tests.functions.standing import backend, vendors
+from tests.functions.standing import backend, rested, vendors
 from tests.functions.system import System
 
-pytestmark = pytest.mark.needs("oura", "dexcom", "withings")
+pytestmark = [pytest.mark.needs("oura", "dexcom", "withings"), pytest.mark.usefixtures("atomic")]
 
 SMALL = [{"calls": 15, "seconds": 2, "whose": "app"}]
 EACH = [{"calls": 4, "seconds": 60, "whose": "user"}]
@@ -42,34 +39,19 @@ def standing(aws: str) -> Iterator[System]:
 
 @pytest.fixture
 def system(standing: System, monkeypatch: pytest.MonkeyPatch) -> System:
-    """Its queues empty, its clocks at rest, and every visit in a process of its own."""
-    standing.sandbox.delete("/control/faults")
+    """Its clocks at rest, and every visit in a process of its own."""
     standing.aws("dynamodb").delete_item(TableName="Control", Key={"pk": {"S": "B#oura"}, "sk": {"S": "B"}})
-    for queue in ("fresh", "bulk", "changes"):
-        standing.messages(queue)
     for name, small in (("oura", SMALL), ("dexcom", EACH)):
         standing.sandbox.post("/control/limits", json={"provider": name, "on": True, "limits": small})
     budget.turns.cache_clear()
     monkeypatch.setattr(budget, "turns", budget.turns.__wrapped__)
-    return standing
+    return rested(standing)
 
 
 @pytest.fixture(scope="module")
 def people(standing: System) -> list[str]:
     """Three who were connected long ago."""
     return [connect(standing, person=person) for person in ("ada", "ben", "ada")]
-
-
-@pytest.fixture(autouse=True)
-def atomic(monkeypatch: pytest.MonkeyPatch) -> None:
-    """DynamoDB checks a condition and writes in one step; moto's server threads do not."""
-    lock, update = Lock(), DynamoDBBackend.update_item
-
-    def alone(*args: Any, **given: Any) -> Any:
-        with lock:
-            return update(*args, **given)
-
-    monkeypatch.setattr(DynamoDBBackend, "update_item", alone)
 
 
 def connect(system: System, source: str = "oura", person: str = "ada") -> str:
@@ -106,38 +88,6 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 def pass_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     later = time.time_ns
     monkeypatch.setattr(time, "time_ns", lambda: later() + round(seconds * 1e9))
-
-
-# ---------------------------------------------------------------- many at once
-
-
-def test_many_workers_stay_below_the_limit_and_nothing_fails(
-    system: System, people: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Forty calls where fifteen are allowed in two seconds: none too many, none lost, nothing given back."""
-    monkeypatch.setattr(sync, "OPENERS", 20)
-    before = asked(system)
-    parts = [f"part {n}" for n in range(20)]
-    progress.open_job("all", "somebody", "sync", parts)
-    told = [sync_job(people[n % 2], *PAIR, days=2 + n // 2, tracked="all", part=parts[n]) for n in range(20)]
-    jobs.send(system.env["FRESH_QUEUE"], told)
-    with ThreadPoolExecutor(20) as workers:
-        attempts = [attempt for found in workers.map(lambda _: work(system), range(20)) for attempt in found]
-    assert max(attempts) > 0
-    assert asked(system) - before == 40
-    assert limits(system)["above"] == 0
-    assert limits(system)["most"] > 5
-
-
-def work(system: System) -> list[int]:
-    """One worker, an invocation a message, until everything is done; which attempts it was handed."""
-    sqs, url, attempts = system.aws("sqs"), system.env["FRESH_QUEUE"], []
-    while progress.report("all", "somebody")["status"] == "running":
-        for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", []):
-            attempts.append(read(message["Body"]).attempt)
-            assert system.deliver("fresh", [message]) == []
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return attempts
 
 
 def asked(system: System, source: str = "oura") -> int:

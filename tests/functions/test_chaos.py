@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
-from threading import RLock
-from typing import Any
 
 import pytest
-from moto.dynamodb.models import DynamoDBBackend
 
 from ops.chaos import Chaos, Ground, Plan, report
 from ops.local import Local
@@ -17,24 +13,7 @@ from shared import connections, settings
 from tests.functions.system import System, invoke
 from tests.functions.workers import Workers, hurry
 
-pytestmark = pytest.mark.needs("oura", "dexcom", "withings")
-WRITES = ("put_item", "update_item", "delete_item", "transact_write_items")
-
-
-@pytest.fixture(autouse=True)
-def atomic(monkeypatch: pytest.MonkeyPatch) -> None:
-    """DynamoDB checks a condition and writes in one step; moto's server threads do not."""
-    lock = RLock()
-
-    def alone(write: Callable[..., Any]) -> Callable[..., Any]:
-        def locked(*args: Any, **given: Any) -> Any:
-            with lock:
-                return write(*args, **given)
-
-        return locked
-
-    for name in WRITES:
-        monkeypatch.setattr(DynamoDBBackend, name, alone(getattr(DynamoDBBackend, name)))
+pytestmark = [pytest.mark.needs("oura", "dexcom", "withings"), pytest.mark.usefixtures("atomic")]
 
 
 def ground(system: System, workers: Workers) -> Ground:

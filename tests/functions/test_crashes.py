@@ -206,11 +206,13 @@ def test_a_wrong_order_is_caught(
     assert found
 
 
-def test_every_task_is_in_some_flow(standing: World, begun: Begun) -> None:
-    found = set()
+def test_every_task_and_the_vendors_clock_are_in_some_flow(standing: World, begun: Begun) -> None:
+    found, called = set(), set()
     for flow in FLOWS.values():
         standing.load(begun(flow.begin))
         flow.act(standing)
         found |= {json.loads(body).get("task", "sync") for body in standing.delivered.values()}
+        called |= {crossing.label for crossing in standing.edge.crossings}
     elsewhere = {"replay"}  # tests/functions/test_replay.py kills it at every call, with a mapping of its own
     assert found | elsewhere == set(get_args(jobs.Task))
+    assert "UpdateItem Control B#oura B" in called

@@ -23,7 +23,7 @@ from shared.jobs import Job, new_id, now_ms
 from shared.log import logger
 from shared.model import DAY, HOUR, MINUTE
 from shared.providers.registry import provider
-from tests.functions.standing import backend, vendors
+from tests.functions.standing import backend, rested, vendors
 from tests.functions.system import System
 
 pytestmark = pytest.mark.needs("dexcom", "oura")
@@ -45,10 +45,7 @@ def standing(aws: str) -> Iterator[System]:
 
 @pytest.fixture
 def system(standing: System) -> System:
-    standing.sandbox.delete("/control/faults")
-    for queue in ("fresh", "bulk", "changes"):
-        standing.messages(queue)
-    return standing
+    return rested(standing)
 
 
 @pytest.fixture

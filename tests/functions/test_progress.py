@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
-from itertools import count
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -13,33 +11,18 @@ import pytest
 from shared import connections
 from shared.jobs import RECEIVES, read
 from shared.sync import Batch
-from tests.functions.standing import ask, backend, vendors
+from tests.functions.standing import ask, rested
 from tests.functions.system import System
 
 pytestmark = pytest.mark.needs("oura", "file_import")
 
 Message = dict[str, Any]
-USERS = count(1)
 LAST_TIME = {"receives": RECEIVES}
-
-
-@pytest.fixture(scope="module")
-def standing(aws: str) -> Iterator[System]:
-    with vendors(datetime.now(UTC)) as sandbox, backend(aws, sandbox) as system:
-        yield system
 
 
 @pytest.fixture
 def system(standing: System) -> System:
-    standing.sandbox.delete("/control/faults")
-    for queue in ("fresh", "bulk"):
-        standing.messages(queue)
-    return standing
-
-
-@pytest.fixture
-def user() -> str:
-    return f"user{next(USERS)}"
+    return rested(standing)
 
 
 def connect(system: System, user: str) -> str:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any
 
 import pytest
@@ -19,7 +17,7 @@ from shared.providers import HmacSignature
 from shared.providers.registry import provider
 from shared.secret import apps
 from shared.webhooks import hook_of, sign
-from tests.functions.standing import ask, backend, vendors
+from tests.functions.standing import ask, rested
 from tests.functions.system import System
 
 pytestmark = pytest.mark.needs("dexcom", "oura", "withings", "file_import")
@@ -27,27 +25,11 @@ pytestmark = pytest.mark.needs("dexcom", "oura", "withings", "file_import")
 TODAY = datetime.now(UTC).date()
 YESTERDAY, LAST_WEEK = (f"{TODAY - timedelta(days=n)}" for n in (1, 7))
 Message = dict[str, Any]
-USERS = count(1)
-
-
-@pytest.fixture(scope="module")
-def standing(aws: str) -> Iterator[System]:
-    with vendors(datetime.now(UTC)) as sandbox, backend(aws, sandbox) as system:
-        yield system
 
 
 @pytest.fixture
 def system(standing: System) -> System:
-    """Its queues empty, its vendors well."""
-    standing.sandbox.delete("/control/faults")
-    for queue in ("fresh", "bulk", "changes"):
-        standing.messages(queue)
-    return standing
-
-
-@pytest.fixture
-def user() -> str:
-    return f"user{next(USERS)}"
+    return rested(standing)
 
 
 def connect(system: System, user: str, source: str = "oura") -> str:

@@ -6,14 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import count
-from threading import Barrier, Lock
+from threading import Barrier
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from moto.dynamodb.models import DynamoDBBackend
 
 from shared import connections, tokens, vault, vendor
 from shared.apps import App
@@ -25,10 +23,9 @@ from shared.secret import apps
 from tests.functions.standing import ask, backend, vendors
 from tests.functions.system import System
 
-pytestmark = pytest.mark.needs("oura")
+pytestmark = [pytest.mark.needs("oura"), pytest.mark.usefixtures("atomic")]
 
 SOURCE = provider("oura")
-USERS = count(1)
 LEASE_S = tokens.LEASE_MS / 1000
 
 
@@ -36,11 +33,6 @@ LEASE_S = tokens.LEASE_MS / 1000
 def system(aws: str) -> Iterator[System]:
     with vendors() as sandbox, backend(aws, sandbox) as system:
         yield system
-
-
-@pytest.fixture
-def user() -> str:
-    return f"user{next(USERS)}"
 
 
 @pytest.fixture
@@ -91,18 +83,6 @@ def spend(system: System, held: Connection) -> dict[str, Any]:
     assert reply.status_code == 200
     found: dict[str, Any] = reply.json()
     return found
-
-
-@pytest.fixture(autouse=True)
-def atomic(monkeypatch: pytest.MonkeyPatch) -> None:
-    """DynamoDB checks a condition and writes in one step; moto's server threads do not."""
-    lock, update = Lock(), DynamoDBBackend.update_item
-
-    def alone(*args: Any, **given: Any) -> Any:
-        with lock:
-            return update(*args, **given)
-
-    monkeypatch.setattr(DynamoDBBackend, "update_item", alone)
 
 
 @pytest.fixture

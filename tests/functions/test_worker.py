@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from itertools import count
 from typing import Any
 
 import pytest
@@ -17,34 +15,18 @@ from shared import connections, jobs, payloads, vault
 from shared.jobs import Job, new_id, now_ms, read, write
 from shared.model import MINUTE
 from shared.sync import Batch
-from tests.functions.standing import backend, vendors
+from tests.functions.standing import rested
 from tests.functions.system import System
 
 pytestmark = pytest.mark.needs("oura", "withings")
 
 TODAY = datetime.now(UTC).date()
 Message = dict[str, Any]
-USERS = count(1)
-
-
-@pytest.fixture(scope="module")
-def standing(aws: str) -> Iterator[System]:
-    with vendors(datetime.now(UTC)) as sandbox, backend(aws, sandbox) as system:
-        yield system
 
 
 @pytest.fixture
 def system(standing: System) -> System:
-    """Its queues empty, its vendors well."""
-    standing.sandbox.delete("/control/faults")
-    for queue in ("fresh", "bulk", "changes"):
-        standing.messages(queue)
-    return standing
-
-
-@pytest.fixture
-def user() -> str:
-    return f"user{next(USERS)}"
+    return rested(standing)
 
 
 def message(job: Job | str) -> Message:

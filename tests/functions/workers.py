@@ -72,8 +72,8 @@ class Worker:
 class Workers:
     """`count` of them until the end of the block. Of their invocations, `deadly` (0 to 1) may die within `soon_s`."""
 
-    def __init__(self, system: System, count: int, seed: int, deadly: float, soon_s: float) -> None:
-        self.system, self.deadly, self.soon_s, self.killed = system, deadly, soon_s, 0
+    def __init__(self, system: System, count: int, seed: int = 1, deadly: float = 0.0, soon_s: float = 0.0) -> None:
+        self.system, self.deadly, self.soon_s, self.killed, self.hurried = system, deadly, soon_s, 0, False
         self._rng, self._over, self._lock = Random(seed), Event(), Lock()
         self._threads = [Thread(target=self._tend, daemon=True) for _ in range(count)]
 
@@ -89,7 +89,7 @@ class Workers:
 
     def spare(self) -> None:
         """From now on nobody dies, and nobody waits for what was put off."""
-        self.deadly = 0.0
+        self.deadly, self.hurried = 0.0, True
 
     def _tend(self) -> None:
         worker, sqs = Worker(dict(os.environ)), self.system.aws("sqs")
@@ -99,7 +99,7 @@ class Workers:
                 self._feed(worker, sqs, queue)
             if not ready:
                 self._over.wait(0.05)
-                if not self.deadly:
+                if self.hurried:
                     hurry()
         worker.end()
         sqs.close()
