@@ -14,6 +14,10 @@ from sandbox.webhooks import Webhook
 from shared import connections
 from shared.apps import Hooks
 from shared.connections import Connection, segment
+from shared.looks import next_look
+from shared.model import MINUTE
+from shared.providers.registry import provider
+from shared.timetable import LOOK, is_reviewed
 from tests.functions.mortal import Crossing, Death, World, rows
 from tests.functions.outcome import HOOK_KEY, Outcome, living
 
@@ -197,18 +201,26 @@ def a_poll(world: World) -> Jobs:
     return []
 
 
-def at_its_minute(world: World) -> None:
-    """Walked until the minute before the one at which the connection is looked at."""
-    minute = int(segment(held("oura").id, 1).partition("#")[0])
-    while world.clock.now // 60_000 % 30 != (minute - 1) % 30:
-        world.clock.now += 60_000
+def at_its_review(world: World) -> None:
+    """Walked until the minute before the look of the week at which the connection is polled and reviewed, with all of
+    the fortnight here but today's readings."""
+    asked, source = held("dexcom"), provider("dexcom")
+    look, weekday = next_look(asked.turn, world.clock.now), connections.weekday_of(asked.id)
+    while not is_reviewed(source, weekday, asked.zone, look, asked.wake):
+        look += LOOK
+    world.clock.now = look - MINUTE
+    connections.change(asked.id, resources={"egvs"})
+    days = {"action": "sync", "days": 14}
+    ask(world, "POST", "/v1/sync", days)
+    world.work()
     world.tick()
     world.queues.of("segments").clear()
-    world.clock.now += 60_000
+    world.clock.now = look
 
 
-@flow(connected("oura", "workout", filled=False), at_its_minute)
+@flow(connected("dexcom", filled=False), at_its_review)
 def a_walk_of_the_ring(world: World) -> Jobs:
+    """At the look of the week: a poll and a review."""
     world.tick()
     world.work()
     return []
