@@ -38,15 +38,18 @@ class Run:
         """The first call that is about this."""
         return next(n for n, c in enumerate(self.crossings) if n >= start and label in c.label)
 
-    def last(self, invocation: int) -> int:
-        """One behind the last call of an invocation."""
-        return 1 + max(n for n, c in enumerate(self.crossings) if c.invocation == invocation)
+    def unanswered(self, death: Death, done: int, invocation: int) -> bool:
+        """The call took effect, and the invocation it belongs to ended before it could answer."""
+        return behind(death, done) and self.crossings[death.call].invocation == invocation
+
+
+def behind(death: Death, done: int) -> bool:
+    return death.call > done or (death.call == done and death.side == "after")
 
 
 def between(death: Death, done: int, noted: int) -> bool:
     """The one call took effect, the other did not."""
-    behind = death.call > done or (death.call == done and death.side == "after")
-    return behind and (death.call < noted or (death.call == noted and death.side == "before"))
+    return behind(death, done) and not behind(death, noted)
 
 
 def as_clean(clean: Run, death: Death) -> Outcome:
@@ -286,9 +289,9 @@ def consented_twice(clean: Run, death: Death) -> Outcome:
     two of them in the ledger; where its tokens were kept, they were the first generation."""
     left = dict(clean.left)
     ledger, generation = ("ledger", "ada"), ("tokens", "ada", "withings")
-    if between(death, clean.first("N#00000001"), clean.last(invocation=2)):
+    if clean.unanswered(death, clean.first("N#00000001"), invocation=2):
         left[ledger] = {**left[ledger], "entries": left[ledger]["entries"] * 2}
-    if between(death, clean.first("UpdateItem Control C#"), clean.last(invocation=2)):
+    if clean.unanswered(death, clean.first("UpdateItem Control C#"), invocation=2):
         left[generation] = 2
     return left
 
@@ -311,7 +314,7 @@ def farewell(second: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Ru
         told, revoked = job["told"], clean.first("oauth2 revoke")
         if between(death, revoked, clean.first("UpdateItem Control J#", revoked)):
             told = {**told, "withings": "refused by the vendor"}
-        if between(death, clean.first("SendMessageBatch"), clean.last(invocation=1)):
+        if clean.unanswered(death, clean.first("SendMessageBatch"), invocation=1):
             told = second(told)
         return {**clean.left, ("job", "0"): {**job, "told": told}}
 
