@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from shared.catalogue import METRICS
-from shared.local_time import Zones, from_wall_clock, local_day
+from shared.filing import grounded
+from shared.local_time import Zones, local_day
 from shared.model import Deletion, Document, Episode, Item, Reading, Series, Skipped
 from shared.providers import Provider, Resource
 
@@ -51,6 +52,7 @@ class Explainer:
         elif isinstance(item, Deletion):
             yield {"deleted": item.id, "identity": f"{self.source}:{item.id}"}
         else:
+            item = grounded(item, self.zones)
             for reading in item.readings:
                 yield self.reading(item, reading)
             for series in item.series:
@@ -72,8 +74,7 @@ class Explainer:
         return row if at is not None else {**row, **whole(document)}
 
     def series(self, document: Document, series: Series) -> Iterator[Row]:
-        times = from_wall_clock(series.times, self.zones) if series.floating else series.times
-        points = sorted(zip(times, series.values, strict=True))
+        points = sorted(zip(series.times, series.values, strict=True))
         if self.expand:
             for at, value in points:
                 yield self.row(document, series.metric, value, at, f"{self.provider}:{series.metric}:{at}", series.unit)

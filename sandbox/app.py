@@ -12,6 +12,7 @@ from sandbox.cloud import Call, Cloud, plain_door
 from sandbox.clouds import open_clouds
 from sandbox.clouds.dexcom import Dexcom
 from sandbox.control import Control
+from sandbox.faults import KINDS
 from sandbox.issuer import Issuer
 from sandbox.life import PEOPLE, Life
 from sandbox.world import World
@@ -88,5 +89,5 @@ def _page(world: World, clouds: dict[str, Cloud], base_url: str) -> str:
 <p>One synthetic life (seed {world.life.seed}) told by every provider in its own words. Nobody's data.</p>
 <ul>{people}</ul><h2>Clouds</h2><table>{hosts}</table>
 <h2>Switches</h2><table>{switches}</table>
-<p>Faults: rate_limit, server_error, slow, expire_tokens, drop_webhooks, duplicate_webhooks, reorder_webhooks.
+<p>Faults: {", ".join(KINDS)}.
 Each is used up by the next <code>times</code> calls (or events) whose path contains <code>path</code>.</p>"""

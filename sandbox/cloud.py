@@ -133,6 +133,10 @@ class Cloud:
         """What an app that has read everything knows of this day; nothing for a cloud that nobody checks by it."""
         return {}
 
+    def enter(self, url: str) -> None:
+        """The operator tells the vendor's own site where to send webhooks. Raises ValueError where it will not."""
+        self.dashboard_url = url
+
     # --- the app that the backend plays
 
     @property
@@ -142,6 +146,11 @@ class Cloud:
     @property
     def client_secret(self) -> str:
         return f"not-a-secret-{self.name}"
+
+    @property
+    def hook_token(self) -> str:
+        """What proves a call to our webhook, where the vendor or its customer chooses it; nothing for most."""
+        return ""
 
     # --- the door
 
@@ -161,6 +170,8 @@ class Cloud:
                 return self.too_many(fault.retry_after)
             if fault and fault.kind == "server_error":
                 return self.unavailable()
+            if fault and fault.kind == "gone":  # the vendor has turned the service off
+                return Response(status_code=410)
             if fault and fault.kind == "nonsense":  # a login page, a changed format: nothing anybody documented
                 return HTMLResponse("<!doctype html><title>Hello</title>")
             return await answered(answer, call)
@@ -215,7 +226,7 @@ class Cloud:
             return HTMLResponse("Unknown person.", 400)
         if "ticked" in form:  # the page was used, so an unticked box means no
             scopes = [value for name, value in call.fields() if name == "scope"]
-        code = self.grants.code(person.name, tuple(scopes), redirect_uri)
+        code = self.grants.code(person.name, tuple(scopes), redirect_uri, call.query.get("code_challenge", ""))
         return RedirectResponse(with_query(redirect_uri, code=code, **state), 302)
 
     def is_our_client(self, call: Call) -> bool:
@@ -233,7 +244,7 @@ class Cloud:
         if form["grant_type"] == "refresh_token":
             return self.grants.refresh(form["refresh_token"])
         if form["grant_type"] == "authorization_code":
-            return self.grants.redeem(form["code"], form["redirect_uri"])
+            return self.grants.redeem(form["code"], form["redirect_uri"], form.get("code_verifier", ""))
         raise refuse(400, {"error": "unsupported_grant_type"})
 
     def token_reply(self, call: Call) -> Tokens:

@@ -66,6 +66,7 @@ class Control:
                 name: {
                     "client_id": cloud.client_id,
                     "client_secret": cloud.client_secret,
+                    **({"hook_token": cloud.hook_token} if cloud.hook_token else {}),
                     "urls": dict.fromkeys(cloud.hosts, f"{self.base_url}/{name}"),
                 }
                 for name, cloud in self.clouds.items()
@@ -88,7 +89,8 @@ class Control:
     def secrets(self, call: Call) -> Response:
         """What must never be found in plain text anywhere in the backend."""
         issued = {secret for cloud in self.clouds.values() for secret in cloud.grants.issued}
-        return JSONResponse(sorted(issued | {cloud.client_secret for cloud in self.clouds.values()}))
+        chosen = {secret for cloud in self.clouds.values() for secret in (cloud.client_secret, cloud.hook_token)}
+        return JSONResponse(sorted(issued | chosen - {""}))
 
     def truth(self, call: Call) -> Response:
         person, days = self._asked(call)
@@ -216,8 +218,8 @@ class Control:
 
     def dashboard(self, body: Body) -> object:
         cloud = self._cloud(body)
-        cloud.dashboard_url = str(body["url"])
-        return {"provider": cloud.name, "url": cloud.dashboard_url}
+        cloud.enter(str(body["url"]))
+        return {"provider": cloud.name, "url": str(body["url"])}
 
     def resend(self, body: Body) -> object:
         return {"webhooks": self._cloud(body).sender.resend(int(body.get("times", 1)))}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
-REQUEST_FAULTS = ("rate_limit", "server_error", "nonsense", "slow", "expire_tokens")
+REQUEST_FAULTS = ("rate_limit", "server_error", "gone", "nonsense", "slow", "expire_tokens")
 WEBHOOK_FAULTS = ("drop_webhooks", "duplicate_webhooks", "reorder_webhooks")
 KINDS = (*REQUEST_FAULTS, *WEBHOOK_FAULTS)
 

@@ -2,7 +2,7 @@
 
 One JSON secret in Secrets Manager:
     {"providers": {"<id>": {"client_id": "…", "client_secret": "…", "urls": {"<vendor prefix>": "<our prefix>"},
-                            "limits": [{"calls": 1500, "seconds": 60}]}},
+                            "limits": [{"calls": 1500, "seconds": 60}], "hook_token": "…"}},
      "hook_key": "…", "hook_generation": 1, "hook_rotated_at": 0}
 """
 
@@ -32,6 +32,8 @@ class App:
     urls: Mapping[str, str] = field(default_factory=dict)
     hint_delay_s: int | None = None
     """How long hints wait so that a burst becomes one fetch; None leaves it to the provider's spec."""
+    hook_token: str = field(default="", repr=False)
+    """What the vendor says to prove itself to our webhook, where the vendor or the operator chose it."""
     limits: tuple[Limit, ...] | None = None
     """What our plan at the vendor allows; None leaves it to the provider's spec."""
 

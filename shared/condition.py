@@ -8,6 +8,7 @@ from typing import Literal
 from shared.connections import Connection
 from shared.model import DAY
 from shared.providers import OAuth2, Provider
+from shared.providers.registry import provider as provider_of
 
 QUIET_MS = 2 * DAY
 State = Literal["pending", "active", "degraded", "reconnect", "disconnected"]
@@ -17,6 +18,8 @@ ADVICE = {
     "refresh_reply_lost": "A reply of the provider was lost while access was renewed. Connect again.",
     "no_refresh_token": "Access has ended, and the provider does not renew it. Connect again.",
     "revoked_at_vendor": "Access was ended at the provider. Connect again to go on.",
+    "account_not_linked": "This account holds no health data yet. Set it up in the provider's app, then connect again.",
+    "provider_retired": "The provider has ended this service.",
     "superseded": "This provider account was connected by somebody else, and allows one at a time. Connect again.",
     "missing_scopes": "Some kinds of data were not allowed. Connect again and allow them to get them.",
     "push_silent": "The provider has stopped telling us of news. We ask it more often instead: nothing need be done.",
@@ -30,15 +33,19 @@ class Condition:
     state: State
     cause: str
     since: int
+    successor: str = ""
 
     @property
     def advice(self) -> str:
-        return ADVICE.get(self.cause or self.state, "")
+        said = ADVICE.get(self.cause or self.state, "")
+        instead = self.cause == "provider_retired" and self.successor
+        return f"{said} Connect {self.successor} instead." if instead else said
 
 
 def of(held: Connection, provider: Provider, now: int) -> Condition:
     if held.state != "active":
-        return Condition(held.state, held.cause, held.since)
+        instead = provider_of(provider.successor).name if provider.successor else ""
+        return Condition(held.state, held.cause, held.since, instead)
     heard = max(held.last_data_at, held.since)
     if isinstance(provider.auth, OAuth2) and now - heard > QUIET_MS:
         return Condition("degraded", "no_data", heard + QUIET_MS)

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from shared import jobs
+from shared import jobs, published
 from shared.apps import App, Apps
 from shared.errors import TooLargeError
 from shared.jobs import Job, new_id
@@ -23,7 +23,7 @@ def take(provider: Provider, apps: Apps, call: Call) -> dict[str, Any]:
     if len(call.body) > LARGEST:
         raise TooLargeError(f"a webhook of over {LARGEST} bytes", "body")
     app = apps.app(provider.id)
-    connection, events = accept(provider, app, apps.hooks, call, issued_secrets(provider))
+    connection, events = accept(provider, app, apps.hooks, call, issued_secrets(provider), published.key)
     read = [event for event in events if isinstance(event, Event)]
     found = [(event, job(provider, connection, event, call.now)) for event in read]
     hints = [j for event, j in found if j and not urgent(event)]

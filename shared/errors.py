@@ -11,6 +11,7 @@ TributaryError
 │   ├── BusyError                  429
 │   └── InvalidSignatureError      401: a webhook without its proof
 ├── ReconnectError             the person must consent again: mark the connection, finish the message
+│   └── RetiredError               nobody can any more: the vendor has ended the service
 ├── RetryLaterError            waiting is not failing: come back after `after` seconds
 │   ├── RateLimitedError           the vendor's 429 (or its equivalent in the body)
 │   │   └── OverBudgetError            it would be one, by our own count: the vendor was not asked
@@ -97,6 +98,13 @@ class ReconnectError(TributaryError):
     def __init__(self, message: str, cause: str) -> None:
         super().__init__(message)
         self.cause = cause
+
+
+class RetiredError(ReconnectError):
+    """The vendor has turned the service off for everybody."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "provider_retired")
 
 
 class RetryLaterError(TributaryError):

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from shared import sections, tokens, vendor
+from shared import connections, sections, tokens, vendor
 from shared.apps import App, Apps
 from shared.budget import Budget
 from shared.commit import Change, differs
@@ -81,7 +81,16 @@ def enveloped(question: Question, reply: Any) -> Any:
 def pages(visit: Visit, question: Question, app: App, token: str) -> list[vendor.Reply]:
     assert question.request
     follow = question.resource.next_page
-    call = partial(vendor.pages, visit.provider, app, question.request, follow=follow, budget=visit.budget)
+    ask = partial(vendor.pages, visit.provider, app, question.request, follow=follow, budget=visit.budget)
+
+    def call(token: str) -> list[vendor.Reply]:
+        """A vendor that says the person must act has ended the connection."""
+        try:
+            return ask(token)
+        except ReconnectError as error:
+            connections.suspend(visit.connection.id, error.cause, visit.connection.generation)
+            raise
+
     return tokens.outliving(visit.provider, app, visit.connection, token, call, visit.renewed)
 
 

@@ -158,13 +158,23 @@ def at_home(document: Document, zones: Zones) -> Iterator[tuple[str, Document]]:
 
 
 def grounded(document: Document, zones: Zones) -> Document:
-    """The document with instants for its floating times."""
-    if not any(series.floating for series in document.series):
+    """The document with instants for floating times. An episode and its stages begin when the clock showed it, and last
+    as long as they last."""
+    if not document.floating:
         return document
-    found = tuple(
-        replace(s, times=from_wall_clock(s.times, zones), floating=False) if s.floating else s for s in document.series
-    )
-    return replace(document, series=found)
+
+    def ground(part: T) -> T:
+        readings = tuple(r if r.at is None else replace(r, at=from_wall_clock([r.at], zones)[0]) for r in part.readings)
+        series = tuple(replace(s, times=from_wall_clock(s.times, zones)) for s in part.series)
+        return replace(part, readings=readings, series=series)
+
+    episode = document.episode
+    if episode:
+        [start], length = from_wall_clock([episode.start], zones), episode.end - episode.start
+        begun = from_wall_clock([stage[0] for stage in episode.stages], zones)
+        stages = tuple((at, at + b - a, name) for at, (a, b, name) in zip(begun, episode.stages, strict=True))
+        episode = replace(ground(episode), start=start, end=start + length, stages=stages)
+    return replace(ground(document), episode=episode, floating=False)
 
 
 def standing(document: Document, answer: Answer) -> Document:

@@ -19,7 +19,7 @@ from shared.providers import Holder, OAuth2, Provider, Request
 from shared.providers.registry import provider
 from shared.secret import apps
 from shared.settings import settings
-from shared.subscriptions import our_side
+from shared.subscriptions import listed, our_side
 from shared.vendor import ask
 
 Outcome = Literal["revoked", "refused by the vendor", "the vendor has no revocation", "nothing to revoke"]
@@ -82,8 +82,8 @@ def unsubscribe(source: Provider, app: App, held: Connection, token: str) -> Non
     if wished is None or wished.per != "connection" or wished.delete is None:
         return
     hook, budget = our_side(source, app, held.id), Budget.of(source, app, held.id)
-    for standing in wished.read(ask(source, app, wished.listing(hook), token, budget).json):
-        if standing.url == hook.url:
+    for standing in listed(source, wished, app, hook, token, budget):
+        if standing.leads_to(hook.url):
             ask(source, app, wished.delete(hook, standing), token, budget)
 
 

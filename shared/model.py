@@ -31,8 +31,7 @@ class Reading:
 class Series:
     """Columns: `values[i]` was measured at `times[i]`. Times need not be sorted; identity is (metric, instant).
 
-    `as_of` dates single samples where several deliveries were merged (empty: the document's own `as_of`). `floating`
-    times are the wearer's wall clock read as if it were UTC: the person's zone history says when that was.
+    `as_of` dates single samples where several deliveries were merged (empty: the document's own `as_of`).
     """
 
     metric: str
@@ -40,7 +39,6 @@ class Series:
     values: Sequence[float]
     unit: str = ""
     as_of: Sequence[int] = ()
-    floating: bool = False
 
 
 Stage: TypeAlias = tuple[int, int, str]
@@ -72,7 +70,8 @@ class Document:
     `id` is the vendor's; "" means the samples stand for themselves. `day` is the vendor's own naming of the day and
     wins where given; else each instant's day follows from `offset` or the person's zone history. `as_of` is the
     vendor's version of this record (updated_at, modified), where it has one. `manual` says that the person entered
-    it by hand; only a document with an id can say so.
+    it by hand; only a document with an id can say so. `floating`: its times are the wearer's wall clock read as if it
+    were UTC, and the person's zone history says when that was; lengths are real.
     """
 
     id: str = ""
@@ -83,6 +82,7 @@ class Document:
     series: tuple[Series, ...] = ()
     episode: Episode | None = None
     manual: bool = False
+    floating: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,10 @@ from shared import connections, consents, control, jobs, tokens, visits, zones
 from shared.apps import App, Apps
 from shared.budget import Budget
 from shared.connections import Connection
-from shared.errors import BadRequestError, ExpiredError, ForbiddenError, NotGrantedError
+from shared.errors import BadRequestError, ExpiredError, ForbiddenError, NotGrantedError, TributaryError
 from shared.jobs import Job, new_id, now_ms
+from shared.local_time import Zones
+from shared.log import logger
 from shared.model import MINUTE
 from shared.progress import open_job
 from shared.providers import Json, OAuth2, Provider, Request, Window, dig
@@ -70,6 +72,9 @@ def finish(provider: Provider, apps: Apps, state: str, code: str) -> tuple[Conne
     account = account_of(provider, app, reply)
     admit(provider, app, reply, account)
     history = zones.of(known["user"])
+    if history == Zones() and provider.zone_request:
+        ask_zone(known["user"], provider, app, provider.zone_request, reply)
+        history = zones.of(known["user"])
     assert isinstance(provider.auth, OAuth2)
     scopes = provider.auth.granted(str(reply.get("scope") or ""))
     zone = history.history[-1][1]
@@ -135,6 +140,16 @@ def account_of(provider: Provider, app: App, reply: Json) -> str:
         reply = ask_now(provider, app, where.request, reply).json
     found = dig(reply, where.at) if where.at else None
     return "" if found is None else str(found)
+
+
+def ask_zone(user: str, provider: Provider, app: App, request: Request, reply: Json) -> None:
+    """Where a person who never said so lives. A vendor that does not tell keeps nobody from connecting."""
+    try:
+        name = provider.zone(ask_now(provider, app, request, reply).json)
+    except TributaryError as error:
+        logger().info("a zone was not told", extra={"provider": provider.id, "error": type(error).__name__})
+    else:
+        zones.learned(user, name or "")
 
 
 def ask_now(provider: Provider, app: App, request: Request, reply: Json) -> Reply:

@@ -42,9 +42,9 @@ def stand(source: Provider, app: App, job: Job, token: str = "") -> None:
     whose = job.connection if wished.per == "connection" else ""
     hook, budget = our_side(source, app, whose), Budget.of(source, app, whose)
     seen = issued.known(source.id) if wished.issued else None
-    listed = list(wished.read(ask(source, app, wished.listing(hook), token, budget).json))
-    standing = {s.topic: s for s in listed if s.url == hook.url and is_ours(wished, s, seen)}
-    cancel(source, app, hook, [s for s in listed if s not in standing.values()], token, budget)
+    found = listed(source, wished, app, hook, token, budget)
+    standing = {s.topic: s for s in found if s.leads_to(hook.url) and is_ours(wished, s, seen)}
+    cancel(source, app, hook, [s for s in found if s not in standing.values()], token, budget)
     refused = 0
     for topic in wished.topics:
         for request in due(wished, hook, topic, standing.get(topic)):
@@ -57,6 +57,16 @@ def stand(source: Provider, app: App, job: Job, token: str = "") -> None:
                 issued.keep(source.id, Issued(*made), seen)
     counts = {"provider": source.id, "standing": len(standing), "refused": refused}
     logger().info("subscriptions", extra={"job": job.id, **counts})
+
+
+def listed(
+    source: Provider, wished: Subscriptions, app: App, hook: Hook, token: str, budget: Budget
+) -> list[Subscription]:
+    """Those that stand at the vendor. Who may not see the list is told of none, and may still ask for each."""
+    try:
+        return list(wished.read(ask(source, app, wished.listing(hook), token, budget).json))
+    except NotGrantedError:
+        return []
 
 
 def is_ours(wished: Subscriptions, standing: Subscription, seen: Issued | None) -> bool:
@@ -83,7 +93,7 @@ def our_side(source: Provider, app: App, connection: str) -> Hook:
     url = address(source)
     if connection:
         url += "/" + hooks.path(source.id, connection)
-    return Hook(url, hooks.token(source.id), app.client_id, app.client_secret)
+    return Hook(url, app.hook_token or hooks.token(source.id), app.client_id, app.client_secret, connection)
 
 
 def due(wished: Subscriptions, hook: Hook, topic: str, standing: Subscription | None) -> list[Request]:

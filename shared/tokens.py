@@ -17,7 +17,14 @@ from shared import connections, control
 from shared.apps import App
 from shared.budget import Budget
 from shared.connections import Connection
-from shared.errors import ProviderChangedError, ReconnectError, RetryLaterError, TokenRejectedError, TributaryError
+from shared.errors import (
+    ProviderChangedError,
+    ReconnectError,
+    RetiredError,
+    RetryLaterError,
+    TokenRejectedError,
+    TributaryError,
+)
 from shared.jobs import now_ms
 from shared.providers import Json, OAuth2, Provider, Request
 from shared.settings import settings
@@ -127,6 +134,8 @@ def refresh(provider: Provider, app: App, held: Connection) -> str:
     try:
         form = {**auth.refresh_params, "grant_type": "refresh_token", "refresh_token": refresh_token}
         reply = grant(provider, app, form, budget)
+    except RetiredError as retired:
+        raise condemn(provider, held, retired.cause) from retired
     except TributaryError as refused:
         # Only this speaks of the grant (RFC 6749 §5.2): a wrong client secret or a firewall says nothing about it.
         if isinstance(refused, ReconnectError) or refused.vendor_code in auth.dead_grant:

@@ -19,10 +19,12 @@ from shared.errors import (
     ProviderChangedError,
     ProviderUnavailableError,
     RateLimitedError,
+    RetiredError,
     TokenRejectedError,
     TributaryError,
 )
-from shared.providers import Json, Provider, Request
+from shared.providers import Json, Provider, Refusal, Request
+from shared.providers.registry import provider as provider_of
 
 TIMEOUT_S = 10.0
 MAX_PAGES = 1_000
@@ -96,7 +98,7 @@ def pages(
         if len(replies) == MAX_PAGES:
             raise ProviderChangedError(f"{provider.name} sent {MAX_PAGES} pages and more")
         replies.append(ask(provider, app, following, token, budget, first=not replies))
-        following = follow(following, replies[-1].json)
+        following = follow(following, replies[-1].json) or following.then
     return replies
 
 
@@ -118,7 +120,11 @@ def judge(provider: Provider, status: int, headers: Mapping[str, str], reply: Js
     if status < 300:
         provider.check(reply)
         return
-    error = verdict(provider.name, status, headers)
+    error = provider.verdict(Refusal(status, headers, reply))
+    if error is None and status == 410 and provider.successor:
+        instead = provider_of(provider.successor).name
+        error = RetiredError(f"{provider.name} has ended this service: connect {instead} instead")
+    error = error or verdict(provider.name, status, headers)
     code = reply.get("error") if isinstance(reply, Mapping) else None
     error.vendor_code = code if isinstance(code, str) else ""
     raise error

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shared.apps import App, Hooks
 from shared.errors import BadRequestError, InvalidSignatureError, NotFoundError
 from shared.model import Skipped
-from shared.providers import Event, HmacSignature, Json, Provider, Webhook
+from shared.providers import Event, HmacSignature, Json, Point, Provider, PublishedKey, Webhook
 
 LONGEST_STAMP = 13
 """Digits: milliseconds until the year 2286."""
+
+Keys = Callable[[PublishedKey, App, str], Point | None]
+"""(what signs, our application, the key's id) → the key the vendor publishes under that id, if it does."""
 
 
 @dataclass(frozen=True)
@@ -27,23 +30,27 @@ class Call:
     now: int
 
 
+def no_keys(proof: PublishedKey, app: App, id: str) -> None:
+    """For whoever has no way to ask the vendor: then nothing that a published key should prove is proven."""
+
+
 def accept(
-    provider: Provider, app: App, hooks: Hooks, call: Call, issued: Sequence[str] = ()
+    provider: Provider, app: App, hooks: Hooks, call: Call, issued: Sequence[str] = (), keys: Keys = no_keys
 ) -> tuple[str | None, list[Event | Skipped]]:
     """The connection the address names (None for an app-wide one) and the events read from a proven call. `issued` are
-    the vendor's own secrets, for a proof that rests on them.
+    the vendor's own secrets, for a proof that rests on them; `keys` finds those that it publishes.
 
     Raises InvalidSignatureError where the proof is missing, wrong or stale, BadRequestError where the body that was
     proven cannot be read. One bad event in a batch does not lose the rest: it comes back as Skipped.
     """
     webhook = hook_of(provider)
-    connection = address(provider, webhook, hooks, call)
+    try:
+        connection = proven(provider, webhook, app, hooks, call, issued, keys)
+    except InvalidSignatureError as refused:
+        refused.status = webhook.refusal
+        raise
     if webhook.is_ping(call.body):
         return connection, []
-    if isinstance(webhook.proof, HmacSignature):
-        by_connection = webhook.proof.key == "connection" and connection is not None
-        secrets = hooks.secrets(provider.id, connection or "", call.now) if by_connection else [app.client_secret]
-        verify(webhook.proof, issued if webhook.proof.key == "issued" else secrets, call)
     try:
         return connection, list(webhook.read(call.body, datetime.fromtimestamp(call.now / 1000, UTC)))
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as wrong:
@@ -52,17 +59,39 @@ def accept(
         ) from wrong
 
 
-def answer(provider: Provider, hooks: Hooks, path: str | None, query: Mapping[str, str], now: int) -> Json | None:
-    """The reply to a GET or HEAD: the echoed challenge, or None where a plain 200 is asked for."""
+def proven(
+    provider: Provider, webhook: Webhook, app: App, hooks: Hooks, call: Call, issued: Sequence[str], keys: Keys
+) -> str | None:
+    """The connection the address names. A ping need prove no more. Raises InvalidSignatureError."""
+    connection = address(provider, webhook, hooks, call)
+    if webhook.is_ping(call.body):
+        return connection
+    if isinstance(webhook.proof, HmacSignature):
+        by_connection = webhook.proof.key == "connection" and connection is not None
+        secrets = hooks.secrets(provider.id, connection or "", call.now) if by_connection else [app.client_secret]
+        verify(webhook.proof, issued if webhook.proof.key == "issued" else secrets, call)
+    elif isinstance(webhook.proof, PublishedKey):
+        carries_token(app.hook_token or hooks.token(provider.id), call)
+        if not webhook.proof.probe(call.body):
+            verify_published(webhook.proof, app, call, keys)
+    return connection
+
+
+def answer(
+    provider: Provider, hooks: Hooks, path: str | None, query: Mapping[str, str], now: int, app: App | None = None
+) -> Json | None:
+    """The reply to a GET or HEAD: the echoed challenge, or None where nothing but a welcome is asked for."""
     webhook = hook_of(provider)
     if webhook.handshake is None and path is None:
         return None  # a vendor that looks whether anybody is at home before it knows an address
     address(provider, webhook, hooks, Call({}, b"", path, now))
     if webhook.handshake is None:
         return None
-    echoed = webhook.handshake(query, hooks.token(provider.id))
+    echoed = webhook.handshake(query, (app.hook_token if app else "") or hooks.token(provider.id))
     if echoed is None:
-        raise InvalidSignatureError("the handshake does not carry our verification token")
+        refused = InvalidSignatureError("the handshake does not carry our verification token")
+        refused.status = webhook.refusal
+        raise refused
     return echoed
 
 
@@ -85,9 +114,32 @@ def verify(proof: HmacSignature, secrets: Sequence[str], call: Call) -> None:
         raise InvalidSignatureError(f"the header {proof.header} is missing")
     stamp = fresh(proof, call)
     given = given.lower() if proof.encoding == "hex" else given
-    wanted = [encode(proof, hmac.digest(s.encode(), stamp.encode() + call.body, proof.digest)) for s in secrets]
+    wanted = [signature(proof, secret, call.body, stamp) for secret in secrets]
     if not any(hmac.compare_digest(given.encode(), want.encode()) for want in wanted):
         raise InvalidSignatureError(f"the signature in {proof.header} does not match the body")
+
+
+def carries_token(token: str, call: Call) -> None:
+    given = call.headers.get("authorization", "")
+    if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        raise InvalidSignatureError("the header authorization is missing or does not carry our token")
+
+
+def verify_published(proof: PublishedKey, app: App, call: Call, keys: Keys) -> None:
+    given = next((call.headers[name] for name in proof.headers if call.headers.get(name)), "")
+    if not given:
+        raise InvalidSignatureError(f"the header {proof.headers[0]} is missing")
+    try:
+        id_, signature = proof.read_signature(given.strip())
+    except ValueError as wrong:
+        raise InvalidSignatureError(f"the header {proof.headers[0]} holds no signature") from wrong
+    key = keys(proof, app, id_)
+    if key is None:
+        raise InvalidSignatureError("signed with a key the vendor does not publish")
+    from shared.curve import is_signed  # costs as much as all the rest of this door: only for those who need it
+
+    if not is_signed(call.body, signature, key):
+        raise InvalidSignatureError(f"the signature in {proof.headers[0]} does not match the body")
 
 
 def fresh(proof: HmacSignature, call: Call) -> str:
@@ -105,10 +157,11 @@ def fresh(proof: HmacSignature, call: Call) -> str:
     return stamp
 
 
-def encode(proof: HmacSignature, digest: bytes) -> str:
+def signature(proof: HmacSignature, secret: str, body: bytes, stamp: str) -> str:
+    digest = hmac.digest((secret + proof.key_suffix).encode(), stamp.encode() + body, proof.digest)
     return digest.hex() if proof.encoding == "hex" else base64.b64encode(digest).decode()
 
 
 def sign(proof: HmacSignature, secret: str, body: bytes, stamp: str = "") -> str:
     """What the vendor would send in the header."""
-    return proof.prefix + encode(proof, hmac.digest(secret.encode(), stamp.encode() + body, proof.digest))
+    return proof.prefix + signature(proof, secret, body, stamp)

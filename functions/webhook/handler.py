@@ -8,11 +8,11 @@ import json
 from typing import Any
 
 from shared.door import take
-from shared.errors import BadRequestError
+from shared.errors import BadRequestError, ProviderUnavailableError
 from shared.jobs import now_ms
 from shared.providers.registry import provider
 from shared.secret import apps
-from shared.webhooks import Call, answer
+from shared.webhooks import Call, answer, hook_of
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -23,6 +23,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     except BadRequestError as error:
         said |= {"refused": error.code}
         reply = {"statusCode": error.status, "body": json.dumps({"error": {"code": error.code, "message": str(error)}})}
+    except ProviderUnavailableError:  # what would prove the call cannot be had now: the vendor calls again
+        said |= {"refused": "unproven"}
+        reply = {"statusCode": 503, "body": ""}
     # The route and the outcome: never the path, whose last part is a secret.
     print(json.dumps({**said, "status": reply["statusCode"]}))
     return reply
@@ -30,20 +33,17 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def greet(event: dict[str, Any]) -> dict[str, Any]:
     params = event["pathParameters"]
-    echoed = answer(
-        provider(params["provider"]),
-        apps().hooks,
-        params.get("key"),
-        event.get("queryStringParameters") or {},
-        now_ms(),
-    )
-    body = "" if echoed is None else json.dumps(echoed)
-    return {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": body}
+    source, known = provider(params["provider"]), apps()
+    query, app = event.get("queryStringParameters") or {}, known.providers.get(params["provider"])
+    echoed = answer(source, known.hooks, params.get("key"), query, now_ms(), app)
+    body = json.dumps(echoed) if echoed else ""
+    return {"statusCode": hook_of(source).answer(b""), "headers": {"content-type": "application/json"}, "body": body}
 
 
 def receive(event: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
     params, body = event["pathParameters"], event.get("body") or ""
     raw = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
     headers = {name.lower(): value for name, value in event["headers"].items()}
-    said |= take(provider(params["provider"]), apps(), Call(headers, raw, params.get("key"), now_ms()))
-    return {"statusCode": 200, "body": ""}
+    source = provider(params["provider"])
+    said |= take(source, apps(), Call(headers, raw, params.get("key"), now_ms()))
+    return {"statusCode": hook_of(source).answer(raw), "body": ""}

@@ -11,27 +11,29 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from shared.catalogue import Kind
-from shared.errors import ProviderChangedError
+from shared.errors import ProviderChangedError, TributaryError
 from shared.model import Skipped
 from shared.providers.asking import (
     ByDate,
     ByInstant,
+    ByPath,
     Request,
     Token,
     Window,
     as_epoch,
     as_naive_utc,
     as_utc,
+    in_turn,
     one_page,
 )
 from shared.providers.cadence import RHYTHMS, Cadence, Rhythm
 from shared.providers.reading import Json, Map, attempt, bury, dig, per_record
 
 __all__ = [
-    "RHYTHMS", "Account", "ByDate", "ByInstant", "Cadence", "Event", "FileUpload", "HmacSignature", "Holder", "Hook",
-    "Json", "Limit", "Map", "OAuth2", "Provider", "Request", "Resource", "Rhythm", "RowError", "SecretPath",
-    "Subscription", "Subscriptions", "Token", "Upload", "Webhook", "Window", "as_epoch", "as_naive_utc", "as_utc",
-    "attempt", "bury", "dig", "one_page", "per_record",
+    "RHYTHMS", "Account", "ByDate", "ByInstant", "ByPath", "Cadence", "Event", "FileUpload", "HmacSignature", "Holder",
+    "Hook", "Json", "Limit", "Map", "OAuth2", "Point", "Provider", "PublishedKey", "Refusal", "Request", "Resource",
+    "Rhythm", "RowError", "SecretPath", "Subscription", "Subscriptions", "Token", "Upload", "Webhook", "Window",
+    "as_epoch", "as_naive_utc", "as_utc", "attempt", "bury", "dig", "in_turn", "one_page", "per_record",
 ]  # fmt: skip
 
 # ---------------------------------------------------------------- resources
@@ -81,7 +83,7 @@ class Resource:
         """The reply as the mapping reads it: bare records and lists of them are put where the vendor would."""
         if isinstance(reply, Mapping) and dig(reply, self.records) is not None:
             return reply
-        records = reply if isinstance(reply, list) else [reply]
+        records = reply if isinstance(reply, list) else [reply] if reply else []
         wrapped: Json = bury(records, self.records)
         return wrapped
 
@@ -170,7 +172,7 @@ class HmacSignature:
     """A keyed hash over the raw body (after the timestamp, where there is one).
 
     `key` says whose secret it is: the provider app's client secret, one derived for the connection in the path, or one
-    the vendor issued when the webhook was made (see `Subscriptions.issued`).
+    the vendor issued when the webhook was made (see `Subscriptions.issued`). `key_suffix` follows it in the key.
     """
 
     header: str
@@ -180,6 +182,31 @@ class HmacSignature:
     timestamp_header: str | None = None
     tolerance_s: int = 300
     key: Literal["client_secret", "connection", "issued"] = "client_secret"
+    key_suffix: str = ""
+
+
+class Point(NamedTuple):
+    """A public key on the curve P-256."""
+
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedKey:
+    """ECDSA (P-256, SHA-256) over the raw body, by a key that the vendor publishes at `keyset` and rotates; the
+    signature is in any of `headers`, and tells the key's id.
+
+    The call also carries our token, as `Bearer`. It is looked at first, so that strangers cost neither a fetch nor a
+    curve; and it is all that is asked of a `probe`, a body without news that only looks whether we know the token.
+    """
+
+    headers: tuple[str, ...]
+    keyset: str
+    read_keyset: Callable[[Json], Mapping[str, Point]]
+    read_signature: Callable[[str], tuple[str, bytes]]
+    """The header → the key's id and the signature in DER. Raises ValueError for anything else."""
+    probe: Callable[[bytes], bool] = lambda body: False
 
 
 @dataclass(frozen=True)
@@ -210,35 +237,44 @@ class Event:
 class Webhook:
     """How the vendor calls us. `path` says whether the address is the app's or one connection's."""
 
-    proof: HmacSignature | SecretPath
+    proof: HmacSignature | PublishedKey | SecretPath
     read: Callable[[bytes, datetime], Iterable[Event | Skipped]]
     path: Literal["app", "connection"] = "app"
     handshake: Callable[[Mapping[str, str], str], Json | None] | None = None
-    """(query, our verification token) → the JSON to answer, or None to refuse. Absent: GET and HEAD say 200."""
+    """(query, our verification token) → the JSON to answer, or None to refuse. Absent: GET and HEAD are welcome."""
     is_ping: Callable[[bytes], bool] = lambda body: False
     """Does this body only ask whether anybody is at home? Then it needs no proof, and tells nothing."""
+    answer: Callable[[bytes], int] = lambda body: 200
+    """The status the vendor wants to hear for a body that was taken."""
+    refusal: int = 401
+    """And for a call without its proof."""
     hint_delay_s: int = 20
     """Hints wait this long, so that a vendor's burst becomes one fetch."""
 
 
 @dataclass(frozen=True)
 class Hook:
-    """Our side of a subscription: where the vendor is to call, and the app's credentials."""
+    """Our side of a subscription: where the vendor is to call, the app's credentials, and whose it is."""
 
     url: str
     token: str
     client_id: str
     client_secret: str
+    connection: str = ""
 
 
 @dataclass(frozen=True)
 class Subscription:
-    """The vendor's side of one. `expires` is in milliseconds; None means it lasts."""
+    """The vendor's side of one. `expires` is in milliseconds; None means it lasts. No `url`: the vendor knows one
+    address of ours, and all its subscriptions lead there."""
 
     topic: str
     id: str
-    url: str
+    url: str = ""
     expires: int | None = None
+
+    def leads_to(self, url: str) -> bool:
+        return self.url in ("", url)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,6 +295,15 @@ class Subscriptions:
 
 
 # ---------------------------------------------------------------- the provider
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An answer that is an error: its status, its headers by names in lower case, and its body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
 
 
 @dataclass(frozen=True)
@@ -292,8 +337,14 @@ class Provider:
     subscriptions: Subscriptions | None = None
     check: Callable[[Json], None] = lambda reply: None
     """Raises what a 2xx reply says in its body, for vendors that put the status there."""
+    verdict: Callable[[Refusal], TributaryError | None] = lambda refusal: None
+    """What a refusal asks of us, where its status alone does not say so."""
     zone: Callable[[Json], str | None] = lambda reply: None
     """The IANA zone of the wearer, where a reply names one."""
+    zone_request: Request | None = None
+    """Asked once when connecting, where only this reply names the zone."""
+    successor: str = ""
+    """The provider that takes over from this one: its 410 says that the whole service has ended."""
     history_days: int | None = None
     timer_polling: bool = True
     """False where the vendor forbids asking by the clock: then its webhooks are all there is, watched for silence."""

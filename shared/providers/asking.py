@@ -41,7 +41,8 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One call to the vendor. `url` is absolute, or a path below the provider's `base_url`."""
+    """One call to the vendor. `url` is absolute, or a path below the provider's `base_url`. `then` is asked once this
+    question has no more pages, and is part of the same answer."""
 
     url: str
     method: str = "GET"
@@ -50,6 +51,7 @@ class Request:
     json: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     bearer: bool = True
+    then: Request | None = None
     accepts: tuple[int, ...] = ()
     """Statuses that are an answer to this, beside 2xx."""
 
@@ -57,6 +59,8 @@ class Request:
         """The same question with more parameters, wherever this request carries them."""
         if self.form is not None:
             return replace(self, form={**self.form, **more})
+        if self.json is not None:
+            return replace(self, json={**self.json, **more})
         return replace(self, params={**self.params, **more})
 
 
@@ -85,6 +89,16 @@ class ByDate:
 
 
 @dataclass(frozen=True)
+class ByPath:
+    """Asks for whole days whose dates stand in the address, at {first} and {last}."""
+
+    request: Request
+
+    def __call__(self, window: Window) -> Request:
+        return replace(self.request, url=self.request.url.format(first=window.first, last=window.last))
+
+
+@dataclass(frozen=True)
 class ByInstant:
     """Asks for the instants that hold the days, in the vendor's own spelling."""
 
@@ -96,6 +110,18 @@ class ByInstant:
     def __call__(self, window: Window) -> Request:
         start, end = window.span()
         return self.request.with_params(**{self.start: self.spell(start), self.end: self.spell(end)})
+
+
+def in_turn(*asks: Callable[[Window], Request]) -> Callable[[Window], Request]:
+    """What several addresses say about the same days is one answer."""
+
+    def fetch(window: Window) -> Request:
+        *others, following = (ask(window) for ask in asks)
+        for request in reversed(others):
+            following = replace(request, then=following)
+        return following
+
+    return fetch
 
 
 def one_page(request: Request, reply: Json) -> Request | None:

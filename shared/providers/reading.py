@@ -27,13 +27,17 @@ def bury(value: Any, path: str) -> Any:
     return value
 
 
-def per_record(path: str) -> Callable[[Map], Map]:
-    """Lifts a mapping of one record to the vendor's envelope; a record that makes no sense is skipped, not fatal."""
+def per_record(path: str, may_lack: bool = False) -> Callable[[Map], Map]:
+    """Lifts a mapping of one record to the vendor's envelope; a record that makes no sense is skipped, not fatal.
+
+    `may_lack`: the vendor leaves an empty list out."""
 
     def lift(map_record: Map) -> Map:
         @wraps(map_record)
         def map_page(reply: Json) -> Iterator[Item]:
             records = dig(reply, path)
+            if records is None and may_lack and isinstance(reply, Mapping):
+                return
             if not isinstance(records, list):
                 raise ProviderChangedError(f"the reply holds no list at {path!r}")
             for index, record in enumerate(records):

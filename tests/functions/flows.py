@@ -168,7 +168,7 @@ def renewed_again(clean: Run, death: Death) -> Outcome:
     """The token is renewed to see whether the grant lives, and once more by whoever comes after the one who died."""
     generation = "tokens", "ada", "withings"
     kept = clean.first("UpdateItem Control C#", clean.first(REFRESHES["withings"][1]))
-    again = between(death, kept, clean.last(clean.crossings[kept].invocation))
+    again = clean.unanswered(death, kept, clean.crossings[kept].invocation)
     return {**clean.left, generation: clean.left[generation] + again}
 
 

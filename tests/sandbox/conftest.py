@@ -25,8 +25,10 @@ ROUTES = {
     "dexcom": ("/v3/oauth2/login", "/v3/oauth2/token"),
     "whoop": ("/oauth/oauth2/auth", "/oauth/oauth2/token"),
     "polar": ("/oauth2/authorization", "/v2/oauth2/token"),
+    "google_health": ("/o/oauth2/v2/auth", "/token"),
+    "fitbit": ("/oauth2/authorize", "/oauth2/token"),
 }
-BASIC = ("polar",)
+BASIC = ("polar", "fitbit")
 TOKEN_FORM = {"withings": {"action": "requesttoken"}, "whoop": {"scope": "offline"}}
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 CALLBACK = "http://127.0.0.1:9/callback"
-PROVIDERS = ("oura", "withings", "dexcom", "whoop", "polar")
+PROVIDERS = ("oura", "withings", "dexcom", "whoop", "polar", "google_health", "fitbit")
 
 
 def refused(reply) -> bool:
@@ -9,7 +9,9 @@ def refused(reply) -> bool:
     body = reply.json()
     if "status" in body:
         return body["status"] == 503 and "access_token" not in body["body"]
-    return reply.status_code == 400 and body["error"] == "invalid_grant"
+    if "errors" in body:
+        return reply.status_code == 400 and [error["errorType"] for error in body["errors"]] == ["invalid_grant"]
+    return reply.status_code == 400 and body.get("error") == "invalid_grant"
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

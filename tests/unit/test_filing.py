@@ -196,10 +196,10 @@ def test_how_things_stand_is_of_the_day_it_was_asked_and_yesterdays_stays() -> N
 
 def test_times_on_the_wearers_clock_become_instants_by_the_zone_history() -> None:
     wall = (at("2026-11-20T00:02Z"), at("2026-11-20T23:58Z"))
-    floating = Document(day="2026-11-20", series=(Series("heart_rate", wall, [60, 61], floating=True),))
+    floating = Document(day="2026-11-20", series=(Series("heart_rate", wall, [60, 61]),), floating=True)
     [change] = file(answer([floating], mode="merge")).changes
     [document] = change.news.documents
-    assert (change.key.day, document.series[0].floating) == ("2026-11-20", False)
+    assert (change.key.day, document.floating) == ("2026-11-20", False)
     assert list(document.series[0].times) == [at("2026-11-19T23:02Z"), at("2026-11-20T22:58Z")]
 
 

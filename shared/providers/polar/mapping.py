@@ -120,8 +120,8 @@ def day_of_beats(record: Json) -> Iterator[Item]:
     rows = [row for row in record["heart_rate_samples"] or () if row["heart_rate"]]
     if rows:
         times = [instant(f"{record['date']}T{row['sample_time']}")[0] for row in rows]
-        series = Series("heart_rate", times, [row["heart_rate"] for row in rows], floating=True)
-        yield Document(day=record["date"], series=(series,))
+        series = Series("heart_rate", times, [row["heart_rate"] for row in rows])
+        yield Document(day=record["date"], series=(series,), floating=True)
 
 
 @each
