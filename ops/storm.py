@@ -18,6 +18,8 @@ SILENT = ("withings", "dexcom")
 """A 429 of theirs names no time to wait, so one call in ten would stop everybody for a minute."""
 BACKFILL_DAYS = 7
 """Behind the first week: more than anything is corrected by. Three months of everybody would only take longer."""
+WORKER_TIMEOUT_S = 40
+"""Twice the local one: on a busy machine a worker takes its time, and one that times out leaves its work to be redone."""
 TICK_S = 15.0
 DAY_S = 20.0
 
@@ -25,7 +27,7 @@ DAY_S = 20.0
 def play(plan: Plan) -> Outcome:
     show = Ticker()
     show("starting AWS, the sandbox and Tributary")
-    with local_system("chaos", backfill_days=BACKFILL_DAYS) as system:
+    with local_system("chaos", backfill_days=BACKFILL_DAYS, worker_timeout_s=WORKER_TIMEOUT_S) as system:
         loosen(system)
         with Killer(system, plan.seed) as killer, closing(Chaos(ground(system, killer, show), plan)) as chaos:
             try:
