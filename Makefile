@@ -48,12 +48,19 @@ test: setup ## Lint, types, all tests
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Lambda runs Python 3.13 on arm64, whatever this machine is.
-build: build/layer/made ## Build the functions' dependencies for AWS
+build: build/layer/made build/layer-parquet/made ## Build the functions' dependencies for AWS
 
 build/layer/made: requirements.lock pyproject.toml .venv/made
 	rm -rf build/layer
 	$(UV) pip install --quiet --target build/layer/python --python-platform aarch64-manylinux2014 \
 		--python-version 3.13 --only-binary :all: --constraint requirements.lock --requirement pyproject.toml
+	@touch $@
+
+# Its wheels ask for glibc 2.28; Lambda's Amazon Linux 2023 has 2.34.
+build/layer-parquet/made: requirements.lock pyproject.toml .venv/made
+	rm -rf build/layer-parquet
+	$(UV) pip install --quiet --target build/layer-parquet/python --python-platform aarch64-manylinux_2_28 \
+		--python-version 3.13 --only-binary :all: --constraint requirements.lock arro3-core arro3-io
 	@touch $@
 
 deploy: setup build ## Deploy to the AWS account you are signed in to; ARGS="-c name=value"

@@ -71,7 +71,7 @@ def code(root: Path = ROOT) -> lambda_.Code:
     return lambda_.Code.from_asset(str(root), exclude=["*", *keep, "**/__pycache__"], ignore_mode=IgnoreMode.DOCKER)
 
 
-def dependencies(stack: Stack, folder: Path) -> list[lambda_.ILayerVersion]:
+def dependencies(stack: Stack, folder: Path, id: str = "Dependencies") -> list[lambda_.ILayerVersion]:
     """What `make build` put into `folder`. The local AWS runs functions on our own Python and needs none."""
     if not folder.is_dir():
         advice = "Dependencies are not built: run `make build` before deploying to AWS."
@@ -80,7 +80,7 @@ def dependencies(stack: Stack, folder: Path) -> list[lambda_.ILayerVersion]:
     return [
         lambda_.LayerVersion(
             stack,
-            "Dependencies",
+            id,
             code=lambda_.Code.from_asset(str(folder)),
             compatible_runtimes=[RUNTIME],
             compatible_architectures=[ARCHITECTURE],

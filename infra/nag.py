@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from infra.stack import Tributary
 
 Departure = tuple[IConstruct, str, str]
-WORKERS = ("worker", "worker-bulk")
+WORKERS = ("worker", "worker-bulk", "exporter")
 
 
 def check(app: cdk.App) -> None:
@@ -67,7 +67,10 @@ def _failure(name: str) -> str:
 def _roles(stack: "Tributary") -> Iterator[Departure]:
     # The rule's id contains the bucket's logical id, so it is asked for, not written down.
     raw = stack.get_logical_id(cast(cdk.CfnElement, stack.store.raw.node.default_child))
-    prefixes = {"webhook": ("inbox",), "upload": ("inbox",)} | dict.fromkeys(WORKERS, ("inbox", "raw"))
+    prefixes = {"webhook": ("inbox",), "upload": ("inbox",)} | {
+        "worker": ("inbox", "raw", "exports"), "worker-bulk": ("inbox", "raw"), "exporter": ("exports",),
+        "api": ("exports",),
+    }  # fmt: skip
     for name, function in stack.functions.items():
         yield (
             function.own_role,

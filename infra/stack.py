@@ -14,8 +14,11 @@ from infra.queue import Queue
 from infra.settings import Settings
 from infra.sign_in import UserPool, authorizer
 from infra.storage import Storage
+from shared import exports
 
 POLL_TIMEOUT_S = 60
+EXPORT_TIMEOUT_S = 600
+"""Time for millions of samples in the slowest format (bench/reads.py); more is refused as too large."""
 READ = ("GetItem", "BatchGetItem", "Query")
 EDIT = ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
 MERGE = ("GetItem", "PutItem", "UpdateItem", "Query")
@@ -47,6 +50,7 @@ class Tributary(Stack):
         self.fresh = Queue(self, "Fresh", key, visibility_s=6 * settings.worker_timeout_s)
         self.bulk = Queue(self, "Bulk", key, visibility_s=6 * settings.worker_timeout_s)
         self.segments = Queue(self, "Segments", key, visibility_s=6 * POLL_TIMEOUT_S)
+        self.exports = Queue(self, "Exports", key, visibility_s=6 * EXPORT_TIMEOUT_S)
         self.changes = Queue(self, "Changes", key)
 
         self.pool = None if settings.oidc_issuer else UserPool(self, "Users", settings)
@@ -54,7 +58,7 @@ class Tributary(Stack):
         self.functions = self._functions()
         self.routes = self.api.open(self.functions)
         self._feed_workers()
-        self._feed_poll()
+        self._feed_one_by_one()
         self._tick()
 
         alarm.alarm(self, "FreshWaits", self.fresh.oldest_s(), 15 * 60, "Fresh data waits over 15 minutes")
@@ -66,7 +70,7 @@ class Tributary(Stack):
         freshness.alarms(self, settings.stack_name)
         if settings.alarm_topic_arn:
             alarm.tell(self, settings.alarm_topic_arn)
-        queues = (self.fresh, self.bulk, self.segments, self.changes)
+        queues = (self.fresh, self.bulk, self.segments, self.exports, self.changes)
         dashboard(self, settings.stack_name, self.api, queues, self.functions, self.store)
         self._outputs()
         for name, value in settings.tags.items():
@@ -84,6 +88,8 @@ class Tributary(Stack):
             *(raw("raw", "GetObject", "PutObject"), raw("inbox", "GetObject", "PutObject", "DeleteObject")),
             *(store.list_raw, store.events_may("CreateLogStream", "PutLogEvents", "DeleteLogStream")),
         )
+        kept = (raw(exports.PREFIX, "DeleteObject"), self.exports.sort_dead)
+        write = (raw(exports.PREFIX, "PutObject", "DeleteObject"), self.exports.consume)
         walk = (own[0], control("GetItem", "UpdateItem"), self.segments.send, self.segments.consume)
         plan: dict[str, tuple[int, int, tuple[Grant, ...]]] = {
             "connect": (256, 10, (*own, control(*EDIT), data("GetItem", "UpdateItem"))),
@@ -91,7 +97,12 @@ class Tributary(Stack):
             "webhook": (256, 10, (*own, control("GetItem", "PutItem"), drop, fresh.send)),
             "upload": (512, DOOR_S, (*own, control(*EDIT), data(*MERGE), drop, fresh.send)),
             "sync": (256, 10, (*own, control(*MERGE), data("GetItem", "Query"), *either)),
-            "api": (512, 15, (store.key_may("Decrypt"), control(*READ), data("Query"))),
+            "export": (256, 10, (own[0], control("PutItem"), self.exports.send)),
+            "api": (
+                512,
+                15,
+                (store.key_may("Decrypt"), control(*READ), data("Query"), raw(exports.PREFIX, "GetObject")),
+            ),
             "events": (256, 10, (store.key_may("Decrypt"), store.events_may("GetLogEvents"))),
             "readings": (512, 15, (store.key_may("Decrypt"), data("GetItem", "Query"))),
             "periods": (512, 15, (store.key_may("Decrypt"), data("GetItem", "Query"))),
@@ -99,11 +110,17 @@ class Tributary(Stack):
             "profile": (256, 10, (own[0], control(*READ, "UpdateItem"), data("GetItem", "UpdateItem"))),
             "disconnect": (256, 10, (own[0], control(*MERGE), fresh.send)),
             "erase": (256, 10, (own[0], control("PutItem"), fresh.send)),
-            "worker": (512, self.settings.worker_timeout_s, (*work, fresh.consume, fresh.sort_dead, bulk.sort_dead)),
+            "worker": (
+                512,
+                self.settings.worker_timeout_s,
+                (*work, *kept, fresh.consume, fresh.sort_dead, bulk.sort_dead),
+            ),
             "worker-bulk": (512, self.settings.worker_timeout_s, (*work, bulk.consume)),
+            "exporter": (1769, EXPORT_TIMEOUT_S, (own[0], control(*MERGE), data(*READ), *write)),
         }
         environment, source = self._environment(), code()
         layers = dependencies(self, ROOT / self.settings.layer) if self.settings.layer else []
+        parquet = dependencies(self, ROOT / f"{self.settings.layer}-parquet", "Parquet") if self.settings.layer else []
         return {
             name: Function(
                 self,
@@ -113,7 +130,7 @@ class Tributary(Stack):
                 may=may,
                 environment=environment,
                 code=source,
-                layers=layers,
+                layers=[*layers, *(parquet if name == "exporter" else ())],
                 key=store.key,
                 settings=self.settings,
             )
@@ -130,11 +147,12 @@ class Tributary(Stack):
             "FRESH_QUEUE": self.fresh.queue_url,
             "BULK_QUEUE": self.bulk.queue_url,
             "SEGMENTS_QUEUE": self.segments.queue_url,
+            "EXPORTS_QUEUE": self.exports.queue_url,
             "CHANGES_QUEUE": self.changes.queue_url,
             "EVENTS_LOG": self.store.events.log_group_name,
             "PUBLIC_URL": self.api.public_url,
             "RETURN_ORIGINS": ",".join(self.settings.origins),
-            "DEAD_LETTER_QUEUES": f"{self.fresh.dead.queue_url},{self.bulk.dead.queue_url}",
+            "DEAD_LETTER_QUEUES": ",".join(q.dead.queue_url for q in (self.fresh, self.bulk, self.exports)),
             "LONGEST_JOB_S": str(max(self.settings.worker_timeout_s, DOOR_S) + CLOCKS_S),
             "BACKUP_DAYS": str(self.settings.backup_days),
             "RAW_DAYS": str(self.settings.raw_retention_days),
@@ -156,10 +174,13 @@ class Tributary(Stack):
                 report_batch_item_failures=True,
             )
 
-    def _feed_poll(self) -> None:
-        """One segment at a time: each is a page of people, and the next one should not wait for it."""
+    def _feed_one_by_one(self) -> None:
+        """A segment is a page of people, an export all of a person: the next one should not wait for it."""
         self.functions["poll"].add_event_source_mapping(
             "Segments", event_source_arn=self.segments.queue_arn, batch_size=1
+        )
+        self.functions["exporter"].add_event_source_mapping(
+            "Exports", event_source_arn=self.exports.queue_arn, batch_size=1, report_batch_item_failures=True
         )
 
     def _tick(self) -> None:
@@ -183,7 +204,13 @@ class Tributary(Stack):
             "PollFunction": self.functions["poll"].function_name,
             "WorkerFunction": self.functions["worker"].function_name,
         }
-        queues = {"Fresh": self.fresh, "Bulk": self.bulk, "Segments": self.segments, "Changes": self.changes}
+        queues = {
+            "Fresh": self.fresh,
+            "Bulk": self.bulk,
+            "Segments": self.segments,
+            "Exports": self.exports,
+            "Changes": self.changes,
+        }
         for name, queue in queues.items():
             outputs |= {f"{name}Queue": queue.queue_url, f"{name}Dlq": queue.dead.queue_url}
         if self.pool:

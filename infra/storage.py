@@ -11,6 +11,7 @@ from constructs import Construct
 from infra.grant import Grant
 from infra.logs import LogGroup
 from infra.settings import Settings
+from shared import exports
 
 STRING = dynamodb.AttributeType.STRING
 
@@ -123,7 +124,7 @@ class Storage(Construct):
         )
 
     def _raw(self) -> s3.Bucket:
-        expiration = Duration.days(self.settings.raw_retention_days)
+        expiration, week = Duration.days(self.settings.raw_retention_days), Duration.days(exports.KEPT_DAYS)
         return s3.Bucket(
             self,
             "Raw",
@@ -135,8 +136,11 @@ class Storage(Construct):
             enforce_ssl=True,
             server_access_logs_bucket=self.raw_access,
             lifecycle_rules=[
-                s3.LifecycleRule(id=prefix, prefix=f"{prefix}/", expiration=expiration)
-                for prefix in ("raw", "inbox", "uploads")
+                *(
+                    s3.LifecycleRule(id=prefix, prefix=f"{prefix}/", expiration=expiration)
+                    for prefix in ("raw", "inbox", "uploads")
+                ),
+                s3.LifecycleRule(id=exports.PREFIX, prefix=f"{exports.PREFIX}/", expiration=week),
             ],
             removal_policy=self.settings.removal_policy,
         )

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops import chaos, connections, dlq, doctor, events, ledger, local, offline, replay, runs, storm
+from ops import chaos, connections, dlq, doctor, events, export, ledger, local, offline, replay, runs, storm
 from ops.client import Api, ApiError, token
 from ops.deployment import Deployment, DeploymentError, operator_command
 from ops.explain import explain
@@ -79,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
     each.add_argument("name", nargs="?", default="", help="only this one")
     each = operator_command(commands, "poll", poll_now, "Look at every connection now, whatever the timetable says.")
     each.add_argument("--review", action="store_true", help="at the last fortnight, as each week does")
-    for part in (doctor, connections, events, runs, dlq, replay, ledger):
+    for part in (doctor, connections, events, runs, dlq, replay, ledger, export):
         part.add(commands)
     each = command("try", try_file, "Upload a file of your own to the running local system, and show its days.")
     each.add_argument("file")

@@ -33,7 +33,19 @@ Gateway's own, and so is 429 but for the code `busy`.
 long each time.
 
 **Where a number comes from.** `GET /v1/provenance` with the day, metric, source and resource of any figure."""
-FUNCTIONS = ("connect", "profile", "disconnect", "erase", "sync", "upload", "events", "api", "readings", "periods")
+FUNCTIONS = (
+    "connect",
+    "profile",
+    "disconnect",
+    "erase",
+    "sync",
+    "upload",
+    "export",
+    "events",
+    "api",
+    "readings",
+    "periods",
+)
 BEARER = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
 OPEN = ("/v1/connect/{provider}", "get")
 FILE = {"required": True, "content": {"text/csv": {}, "application/json": {}}}

@@ -2,7 +2,7 @@
 
 connect → 7 days at once → somebody else joins, leaves and is erased → 90 days behind → a webhook → a lost webhook, and
 polling → a late correction → more sources → a file with bad rows → a token that dies under two syncs → nothing is left
-of who left → a webhook five times → webhooks nobody should believe
+of who left → a webhook five times → webhooks nobody should believe → the week, read back
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from ops import farewell
+from ops import farewell, readback
 from ops.stage import DEAD, Stage, StepFailed, delivered, eventually, expect
 from shared.catalogue import MG_DL_PER_MMOL_L
 from shared.providers import HmacSignature
@@ -189,6 +189,7 @@ STEPS = (
     Step("The same webhook five times; nothing is written", repetition),
     Step("Forged, unsigned and stale webhooks are refused", impostors),
     Step("No message was given up on the way", nothing_given_up),
+    Step("Ada's week is read back through every read", readback.read_back),
 )
 
 

@@ -11,8 +11,8 @@ from ops.local import Local
 
 TABLES = ("DataTable", "ControlTable")
 QUEUES = (
-    *("FreshQueue", "BulkQueue", "SegmentsQueue", "ChangesQueue"),
-    *("FreshDlq", "BulkDlq", "SegmentsDlq", "ChangesDlq"),
+    *("FreshQueue", "BulkQueue", "SegmentsQueue", "ExportsQueue", "ChangesQueue"),
+    *("FreshDlq", "BulkDlq", "SegmentsDlq", "ExportsDlq", "ChangesDlq"),
 )
 
 

@@ -36,8 +36,9 @@ def dynamodb() -> DynamoDBClient:
 
 @cache
 def s3() -> S3Client:
+    """Links to objects under our own key have to be signed by version 4, which is not the default everywhere."""
     with _making:
-        return _session().client("s3", config=CONFIG)
+        return _session().client("s3", config=CONFIG.merge(Config(signature_version="s3v4")))
 
 
 @cache

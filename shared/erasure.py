@@ -10,7 +10,7 @@ import hmac
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from shared import connections, consents, control, dead_letters, events, jobs, progress, sections
+from shared import connections, consents, control, dead_letters, events, exports, jobs, progress, sections
 from shared.errors import RetryLaterError
 from shared.jobs import Job, now_ms
 from shared.leaving import part
@@ -78,8 +78,8 @@ def sweep(job: Job) -> None:
     counts again finds less, and the first word stands."""
     data, ours = sections.everything(job.user), list(control.under(f"U#{job.user}"))
     kept = Counter(KINDS[sk.partition("#")[0]] for sk in (*(i["sk"]["S"] for i in data), *(i["sk"] for i in ours)))
-    letters = dead_letters.about(job.user)
-    counts = {**dict.fromkeys(DATA.values(), 0), **kept, "dead letters": len(letters)}
+    letters, files = dead_letters.about(job.user), exports.kept(job.user)
+    counts = {**dict.fromkeys(DATA.values(), 0), **kept, "dead letters": len(letters), "exports": len(files)}
     for what, count in counts.items():
         progress.tell(job.tracked, f"{job.part}: {what}", count)
     logger().info("swept", extra={"job": job.id, "part": job.part, **counts})
@@ -93,6 +93,9 @@ def sweep(job: Job) -> None:
         if item["sk"].startswith("S#"):
             control.take(item["sk"], "S")
         control.take(f"U#{job.user}", item["sk"])
+    # Behind the jobs' records: an export that is being written looks for its own, and finds it no more.
+    for file in exports.kept(job.user):
+        exports.drop(file)
 
 
 def started(user: str) -> str:

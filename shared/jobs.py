@@ -22,7 +22,7 @@ DEFERRED_AT_MOST = DAY
 RECEIVES = 5
 """How often a message may be received; one that fails the last time goes to the dead letters."""
 
-Task = Literal["sync", "subscribe", "aggregate", "everyone", "disconnect", "erase", "replay", "look"]
+Task = Literal["sync", "subscribe", "aggregate", "everyone", "disconnect", "erase", "replay", "look", "export"]
 Reason = Literal["webhook", "poll", "review", "backfill", "sync", "upload"]
 
 

@@ -116,7 +116,10 @@ def load(id_: str, user: str) -> control.Item:
 
 def report(id_: str, user: str) -> dict[str, Any]:
     """Raises NotFoundError for a job that is not there or not this person's."""
-    item = load(id_, user)
+    return summed(load(id_, user))
+
+
+def summed(item: control.Item) -> dict[str, Any]:
     windows, done = item.get("windows", set()), item.get("done", set())
     failed = item.get("failed", set()) - done
     found = list(rows(item, done))
@@ -124,7 +127,7 @@ def report(id_: str, user: str) -> dict[str, Any]:
     status = "running" if windows - done - failed else "completed" if not failed else "partial" if came else "failed"
     days = [day for each in map(part, windows) for day in (each.first, each.last) if day]
     return {
-        "job": id_,
+        "job": item["pk"].removeprefix("J#"),
         "action": item["action"],
         "status": status,
         "created": item["created"],

@@ -11,6 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from shared.api import EARLIEST, LATEST
+from shared.exports import Format
 from shared.glucose import Level, Trend
 from shared.params import LocalDay
 from shared.period import Trend as PeriodTrend
@@ -253,6 +255,17 @@ class Glucose(BaseModel):
 
 
 # ---------------------------------------------------------------- over a period
+
+
+class ExportRequest(Strict):
+    """Without `from`, from the first day there is; without `to`, up to the last."""
+
+    format: Format = Field(
+        description="fhir: a FHIR R4 Bundle; omh: IEEE 1752.1 and Open mHealth data points; "
+        "ndjson, parquet: everything, as rows"
+    )
+    first: LocalDay = Field(EARLIEST, alias="from", description="First local day")
+    last: LocalDay = Field(LATEST, alias="to", description="Last local day, included")
 
 
 class SummaryRequest(Strict):

@@ -87,6 +87,14 @@ class JobResource(BaseModel):
     missing: list[MissingDays]
 
 
+class Link(BaseModel):
+    """Whoever holds the address can fetch the file, without a token: treat it as one."""
+
+    url: str
+    expires_at: str = Field(description="Of the address; ask for the job again to get another")
+    kept_until: str = Field(description="Of the file; it is deleted then, or when the person is erased")
+
+
 class Job(BaseModel):
     job: str
     action: str
@@ -101,8 +109,9 @@ class Job(BaseModel):
     failed: list[str] = Field(description="Windows in which something failed")
     resources: list[JobResource]
     told: dict[str, str | int | dict[str, int]] = Field(
-        description="What came of it: vendors' answers, what was deleted, what a replay found in each window"
+        description="What came of it: vendors' answers, what was deleted or exported, what a replay found"
     )
+    link: Link | None = Field(description="To an export's file, once it is written")
 
 
 class UploadError(BaseModel):

@@ -19,6 +19,7 @@ class Settings:
     fresh_queue: str
     bulk_queue: str
     segments_queue: str
+    exports_queue: str
     changes_queue: str
     events_log: str
     public_url: str
@@ -46,6 +47,7 @@ def settings() -> Settings:
         fresh_queue=env["FRESH_QUEUE"],
         bulk_queue=env["BULK_QUEUE"],
         segments_queue=env["SEGMENTS_QUEUE"],
+        exports_queue=env["EXPORTS_QUEUE"],
         changes_queue=env["CHANGES_QUEUE"],
         events_log=env["EVENTS_LOG"],
         public_url=env["PUBLIC_URL"].rstrip("/"),

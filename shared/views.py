@@ -7,7 +7,19 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from shared import condition, connections, consents, days, events, freshness, profiles, progress, schemas, sections
+from shared import (
+    condition,
+    connections,
+    consents,
+    days,
+    events,
+    exports,
+    freshness,
+    profiles,
+    progress,
+    schemas,
+    sections,
+)  # fmt: skip
 from shared.api import iso, iso_or_none
 from shared.catalogue import METRICS
 from shared.jobs import now_ms
@@ -143,5 +155,7 @@ def description() -> str:
 
 
 def job(id_: str, user: str) -> schemas.Job:
-    report = progress.report(id_, user)
-    return schemas.Job(**{**report, "created": iso(report["created"])})
+    item = progress.load(id_, user)
+    found = exports.link(item, user)
+    link = schemas.Link(url=found.url, expires_at=iso(found.until), kept_until=iso(found.kept_until)) if found else None
+    return schemas.Job(**{**progress.summed(item), "created": iso(item["created"])}, link=link)

@@ -276,6 +276,23 @@ def an_upload(world: World) -> Jobs:
     return [job]
 
 
+def an_export_is_asked_for(world: World) -> str:
+    return ask(world, "POST", "/v1/exports", {"format": "ndjson"})
+
+
+@flow(connected("oura", "workout"))
+def an_export(world: World) -> Jobs:
+    """What is stored, in a file, and a record that leads to it."""
+    job = an_export_is_asked_for(world)
+    world.work()
+    return [job]
+
+
+def exported(world: World) -> None:
+    an_export_is_asked_for(world)
+    world.work()
+
+
 def uploaded(world: World) -> None:
     ask(world, "POST", "/v1/uploads", CSV)
     world.work()
@@ -346,7 +363,7 @@ def a_disconnection_with_its_data(world: World) -> Jobs:
 
 
 @flow(
-    connected("withings", "user.metrics", filled=False), uploaded,
+    connected("withings", "user.metrics", filled=False), uploaded, exported,
     expects=farewell(nothing_erased),
 )  # fmt: skip
 def an_erasure(world: World) -> Jobs:
@@ -436,6 +453,7 @@ def much_of_all_kinds(world: World) -> None:
 
 
 def an_erasure_among_it(world: World) -> None:
+    an_export_is_asked_for(world)
     ask(world, "DELETE", "/v1/user")
 
 

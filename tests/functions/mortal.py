@@ -53,11 +53,14 @@ from tests.functions.system import System, answered, invoke, lose_memory
 NOW = datetime(2026, 11, 19, 12, tzinfo=UTC)
 ACCOUNT, REGION = "123456789012", "us-east-1"
 VENDORS = "http://vendors.test"
+BUCKET, FILES = "raw", "exports/"
 VISIBILITY_MS = 360_000
 MOST_RECEIVES = 5
 MOST_INVOCATIONS = 300
-QUEUES = ("fresh", "bulk", "segments")
-SERVED_BY = {"segments": "poll"}
+QUEUES = ("fresh", "bulk", "segments", "exports")
+SERVED_BY = {"segments": "poll", "exports": "exporter"}
+ALONE = ("exports",)
+"""Of these, a function takes one message at a time."""
 MOST_IN_BATCH = 4
 Item = dict[str, Any]
 LIMITS: dict[str, list[Item]] = {"oura": [{"calls": 100, "seconds": 60, "whose": "app"}]}
@@ -214,7 +217,7 @@ def wire(edge: Edge, queues: Queues) -> type:
 # ---------------------------------------------------------------- AWS
 
 
-WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "PutObject"}
+WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "PutObject", "DeleteObject"}
 
 
 def watch(client: Any, edge: Edge) -> None:
@@ -251,16 +254,31 @@ def dynamodb(operation: str, params: Item) -> Item:
 
 
 def s3(operation: str, params: Item) -> Item:
-    bucket, name = unquote(params["auth_path"]).removeprefix("/").split("/", 1)
+    bucket, _, name = unquote(params["auth_path"]).removeprefix("/").partition("/")
     kept, body = s3_backends[ACCOUNT]["aws"], params["body"]
+    if operation == "ListObjectsV2":
+        names = objects(params["query_string"]["prefix"], bucket)
+        return {"Contents": [{"Key": name} for name in names], "IsTruncated": False}
     if operation == "PutObject":
         kept.put_object(bucket, name, body if isinstance(body, bytes) else body.read())
+        return {}
+    if operation == "DeleteObject":
+        kept.delete_object(bucket, name)
         return {}
     assert operation == "GetObject", operation
     first, last = re.fullmatch(r"bytes=(\d+)-(\d+)", params["headers"].get("Range", f"bytes=0-{2**40}")).groups()
     if (found := kept.get_object(bucket, name)) is None:
         raise NotFound
     return {"Body": BytesIO(found.value[int(first) : int(last) + 1])}
+
+
+def objects(prefix: str, bucket: str = BUCKET) -> list[str]:
+    """The names of what S3 holds under it."""
+    return sorted(name for name in s3_backends[ACCOUNT]["aws"].buckets[bucket].keys if name.startswith(prefix))
+
+
+def content(name: str) -> bytes:
+    return bytes(s3_backends[ACCOUNT]["aws"].get_object(BUCKET, name).value)
 
 
 def kms(operation: str, params: Item) -> Item:
@@ -367,9 +385,10 @@ def knocker(edge: Edge) -> type:
 
 @dataclass(frozen=True)
 class Moment:
-    """All there is outside the process, but for objects in S3: those are only ever added."""
+    """All there is outside the process, but for raw replies in S3: those are only ever added."""
 
     tables: dict[str, bytes]
+    files: dict[str, bytes]
     queues: dict[str, list[Message]]
     clock: int
     vendors: list[Item]
@@ -394,7 +413,8 @@ class World:
 
     def save(self) -> Moment:
         tables = {name: pickle.dumps(table(name).items) for name in ("Data", "Control")}
-        return Moment(tables, copy.deepcopy(self.queues.held), self.clock.now, self.vendors.save())
+        files = {name: content(name) for name in objects(FILES)}
+        return Moment(tables, files, copy.deepcopy(self.queues.held), self.clock.now, self.vendors.save())
 
     def load(
         self, moment: Moment, dooms: frozenset[Death] = frozenset(), again: Mapping[int, int] | None = None
@@ -403,6 +423,10 @@ class World:
         lose_memory()
         for name, held in moment.tables.items():
             table(name).items = pickle.loads(held)
+        for name in objects(FILES):
+            s3_backends[ACCOUNT]["aws"].delete_object(BUCKET, name)
+        for name, kept in moment.files.items():
+            s3_backends[ACCOUNT]["aws"].put_object(BUCKET, name, kept)
         self.queues.held, self.clock.now = copy.deepcopy(moment.queues), moment.clock
         self.vendors.load(moment.vendors)
         self.edge.dooms, self.edge.crossings, self.edge.invocation, self.edge.died = dooms, [], 0, []
@@ -494,7 +518,7 @@ class World:
                 return
             self.clock.now = max(self.clock.now, min(waiting)[0])
             name = next(name for name in queues if self.ready(name))
-            self.deliver(name, self.ready(name)[:most])
+            self.deliver(name, self.ready(name)[: 1 if name in ALONE else most])
         raise AssertionError("the queues never come to rest")
 
     def scatter(self, order: Iterator[int], queues: tuple[str, ...] = QUEUES) -> None:
@@ -506,7 +530,8 @@ class World:
                 return
             first = number % len(waiting)
             name = waiting[first][0]
-            batch = [m for n, m in waiting[first:] if n == name][: 1 + number // len(waiting) % MOST_IN_BATCH]
+            size = 1 if name in ALONE else 1 + number // len(waiting) % MOST_IN_BATCH
+            batch = [m for n, m in waiting[first:] if n == name][:size]
             self.clock.now = max(self.clock.now, *(m.visible for m in batch))
             self.deliver(name, batch)
         raise AssertionError("the queues never come to rest")

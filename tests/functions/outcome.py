@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -10,7 +11,7 @@ from typing import Any
 import orjson
 from botocore.exceptions import ClientError
 
-from shared import consents, progress, raw, tokens
+from shared import consents, exports, progress, raw, tokens
 from shared.connections import Connection, connection
 from shared.filing import Answer, file
 from shared.model import Document
@@ -20,7 +21,7 @@ from shared.sections import Key, Section
 from shared.summary import rows as figures
 from shared.summary import summarise
 from shared.zones import of as zones_of
-from tests.functions.mortal import Item, World, rows
+from tests.functions.mortal import FILES, Item, World, content, objects, rows
 
 HOOK_KEY = b"test-hook-key"
 STAMPS = ("last_push_at", "last_poll_at", "last_data_at")
@@ -54,6 +55,10 @@ def outcome(world: World, jobs: Iterable[str] = ()) -> Outcome:
         found["announced", *key] = rev
     for number, job in enumerate(jobs):
         found["job", str(number)] = report(job)
+        for name in (name for name in objects(FILES) if job in name):
+            found["export", str(number)] = measured(content(name))
+    if living(control) == [] and objects(exports.folder("ada")):
+        found["file",] = "of nobody any more"
     return found
 
 
@@ -143,6 +148,12 @@ def announced(world: World) -> dict[Key, int]:
         key = Key(said["user"], said["day"], said["source"], said["resource"])
         found[key] = max(found.get(key, 0), said["revision"])
     return found
+
+
+def measured(file: bytes) -> list[str]:
+    """The lines of an export that say what was measured: others hold ids and instants."""
+    lines = gzip.decompress(file).decode().splitlines()
+    return [line for line in lines if orjson.loads(line)["kind"] not in ("connection", "consent")]
 
 
 # ---------------------------------------------------------------- control

@@ -27,6 +27,7 @@ ROUTES = [
     ("ANY", r"/v1/webhooks/(?P<provider>[^/]+)(/(?P<key>[^/]+))?", "webhook", False),
     ("POST", r"/v1/(sync|refresh)", "sync", True),
     ("POST", r"/v1/uploads", "upload", True),
+    ("POST", r"/v1/exports", "export", True),
     ("DELETE", r"/v1/connections/(?P<connection>[^/]+)", "disconnect", True),
     ("DELETE", r"/v1/user", "erase", True),
     ("ANY", r"/v1/profile", "profile", True),
@@ -156,7 +157,7 @@ def make_resources(endpoint: str, apps: dict[str, Any]) -> dict[str, str]:
     arn = client("secretsmanager").create_secret(Name="app", SecretString=json.dumps(secret))["ARN"]
     queues = {
         f"{name.upper()}_QUEUE": client("sqs").create_queue(QueueName=name)["QueueUrl"]
-        for name in ("fresh", "bulk", "segments", "changes", "dead")
+        for name in ("fresh", "bulk", "segments", "exports", "changes", "dead")
     }
     return {
         "DATA_TABLE": "Data",
@@ -195,7 +196,7 @@ class System:
             sqs.delete_message_batch(QueueUrl=url, Entries=gone)
         return found
 
-    def deliver(self, queue: str, messages: list[dict[str, Any]]) -> list[str]:
+    def deliver(self, queue: str, messages: list[dict[str, Any]], served_by: str = "worker") -> list[str]:
         """One worker invocation; returns the ids given back. `receives` in a message is how often it was delivered."""
         records = [
             {
@@ -206,7 +207,7 @@ class System:
             }
             for m in messages
         ]
-        reply = invoke("worker", {"Records": records})
+        reply = invoke(served_by, {"Records": records})
         return [failure["itemIdentifier"] for failure in reply["batchItemFailures"]]
 
     def look(self) -> int:
@@ -217,6 +218,11 @@ class System:
                 invoke("poll", {"Records": [{"messageId": message["MessageId"], "body": message["Body"]}]})
             done += len(found)
         return done
+
+    def write_exports(self) -> None:
+        """Runs the exporter on what is queued for it."""
+        for message in self.messages("exports"):
+            self.failures += self.deliver("exports", [message], "exporter")
 
     def work(self, queues: tuple[str, ...] = ("fresh", "bulk")) -> int:
         """Runs the workers until the queues are empty."""

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import shared.connections
-from shared import consents, jobs
+from shared import consents, exports, jobs
 from shared.erasure import FIRST, PATIENCE
 from shared.jobs import Job, now_ms
 from shared.settings import settings
@@ -164,6 +164,11 @@ def test_erasing_leaves_nothing_of_the_person_and_all_of_the_others(system: Syst
     with system.api() as api, system.api("ben") as ben:
         assert api.get("/v1/events").json()["events"]
         bens_events = ben.get("/v1/events").json()
+    for user in ("ada", "ben"):
+        with system.api(user) as api:
+            assert api.post("/v1/exports", json={"format": "ndjson"}).status_code == 202
+    system.write_exports()
+    assert len(exports.kept("ada")) == 1
     body = json.dumps({"id": "x", "connection": connections(system)["oura"]["id"]})
     system.aws("sqs").send_message(QueueUrl=system.env["DEAD_QUEUE"], MessageBody=body)
     with system.api() as api:
@@ -181,6 +186,8 @@ def test_erasing_leaves_nothing_of_the_person_and_all_of_the_others(system: Syst
     assert {report["told"][p] for p in ("oura", "withings")} == {"revoked"}
     assert report["told"]["first sweep: sections"] > 20
     assert report["told"]["first sweep: dead letters"] == 1
+    assert report["told"]["first sweep: exports"] == 1
+    assert (exports.kept("ada"), len(exports.kept("ben"))) == ([], 1)
     assert report["told"]["first sweep: sign-ins begun"] == 1
     assert report["told"]["second sweep: days"] == 1
     assert report["told"]["events"] == "deleted"

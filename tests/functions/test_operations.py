@@ -109,14 +109,15 @@ def policy() -> set[str]:
 
 
 def test_every_command_of_the_page_runs_with_the_policy_of_the_page(
-    system: System, working: None, asked: set[str], capsys: pytest.CaptureFixture[str]
+    system: System, working: None, asked: set[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     body = '{"tracked":"somebody\'s","part":"week"}'
     message = put(system, "changes-dead", body)
     die(system, '{"id":"x","reason":"webhook","as_of":1,"provider":"oura","colour":"red"}')
     today = datetime.now(UTC).date()
     span = {"2026-11-01": (today - timedelta(days=3)).isoformat(), "2026-11-20": today.isoformat()}
-    words = {"MESSAGE": message, "USER": "ada", "JOB": "", **span}
+    file = str(tmp_path / "export")
+    words = {"MESSAGE": message, "USER": "ada", "JOB": "", "FILE": file, **span}
     ran = {}
     capsys.readouterr()
     asked.clear()
@@ -130,7 +131,7 @@ def test_every_command_of_the_page_runs_with_the_policy_of_the_page(
             assert told.out, command
     assert {status for command, status in ran.items() if command != "doctor"} == {0}
     assert {command.split()[0] for command in ran} == {
-        "doctor", "dlq", "replay", "consents", "connections", "events", "runs",
+        "doctor", "dlq", "replay", "consents", "connections", "events", "runs", "export",
     }  # fmt: skip
     assert asked <= policy()
     assert policy() - asked == {"lambda:InvokeFunction", "sqs:ListMessageMoveTasks"}, "more than is needed"

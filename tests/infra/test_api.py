@@ -16,6 +16,7 @@ SIGNED_IN = {
     "POST /v1/connect/{provider}",
     "POST /v1/sync",
     "POST /v1/uploads",
+    "POST /v1/exports",
     "GET /v1/connections",
     "GET /v1/events",
     "DELETE /v1/connections/{connection}",
@@ -65,7 +66,7 @@ def test_only_the_named_routes_ask_for_no_token(variant: str, request: pytest.Fi
 
 def test_one_integration_per_function(default: Template) -> None:
     made = [each["Properties"] for each in default.find_resources("AWS::ApiGatewayV2::Integration").values()]
-    assert len(made) == 12
+    assert len(made) == 13
     assert {each["PayloadFormatVersion"] for each in made} == {"2.0"}
 
 
@@ -173,7 +174,8 @@ def test_ones_own_issuer_needs_no_user_pool(custom: Template) -> None:
 
 
 OUTPUTS = """ApiUrl PublicUrl DataTable ControlTable RawBucket FreshQueue BulkQueue ChangesQueue FreshDlq BulkDlq
-ChangesDlq SegmentsQueue SegmentsDlq VaultKey AppSecret EventsLog WebhookLog PollFunction WorkerFunction"""
+ChangesDlq SegmentsQueue SegmentsDlq ExportsQueue ExportsDlq VaultKey AppSecret EventsLog WebhookLog PollFunction
+WorkerFunction"""
 
 
 def test_outputs(default: Template, custom: Template) -> None:

@@ -17,6 +17,7 @@ PLAN = {
     "profile": (256, 10),
     "disconnect": (256, 10),
     "erase": (256, 10),
+    "export": (256, 10),
     "events": (256, 10),
     "api": (512, 15),
     "readings": (512, 15),
@@ -24,6 +25,7 @@ PLAN = {
     "poll": (256, 60),
     "worker": (512, 60),
     "worker-bulk": (512, 60),
+    "exporter": (1769, 600),
 }
 READS_HEALTH = {"readings", "periods"}
 """They may read what was measured, and no connection, token or salt."""
@@ -99,7 +101,7 @@ def test_each_function_has_its_own_role_log_group_and_alarm(
 
 def test_every_function_knows_where_things_are(functions: dict[str, dict[str, Any]]) -> None:
     names = "DATA_TABLE CONTROL_TABLE RAW_BUCKET VAULT_KEY APP_SECRET EVENTS_LOG"
-    queues = "FRESH_QUEUE BULK_QUEUE SEGMENTS_QUEUE CHANGES_QUEUE"
+    queues = "FRESH_QUEUE BULK_QUEUE SEGMENTS_QUEUE EXPORTS_QUEUE CHANGES_QUEUE"
     rest = {"PUBLIC_URL", "RETURN_ORIGINS", "LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
     rest |= {"DEAD_LETTER_QUEUES", "LONGEST_JOB_S", "BACKUP_DAYS", "RAW_DAYS", "BACKFILL_DAYS", "KEEP_CONSENT_PROOF"}
     rest |= {"RING_SHARDS", "METRICS_NAMESPACE"}
@@ -120,7 +122,7 @@ def test_no_action_and_no_resource_is_a_wildcard(default: Template) -> None:
     for each in default.find_resources("AWS::IAM::Role").values():
         for action, target in allowed(each["Properties"]):
             assert "*" not in action
-            assert "*" not in target or target.endswith(("/raw/*", "/inbox/*"))
+            assert "*" not in target or target.endswith(("/raw/*", "/inbox/*", "/exports/*"))
 
 
 def may(permissions: dict[str, set[tuple[str, str]]], action: str, *parts: str) -> set[str]:
@@ -149,11 +151,24 @@ def may(permissions: dict[str, set[tuple[str, str]]], action: str, *parts: str) 
         ("s3:GetObject", ("inbox/*",), "worker worker-bulk"),
         ("s3:DeleteObject", ("inbox/*",), "worker worker-bulk"),
         ("s3:DeleteObject", ("raw/*",), ""),
+        ("s3:PutObject", ("exports/*",), "exporter"),
+        ("s3:GetObject", ("exports/*",), "api"),
+        ("s3:DeleteObject", ("exports/*",), "worker exporter"),
+        ("sqs:SendMessage", ("Exports",), "export"),
+        ("sqs:ReceiveMessage", ("Exports",), "worker exporter"),
         ("s3:ListBucket", ("Raw",), "worker worker-bulk"),
         ("dynamodb:Query", ("Control", "/index/ring"), "poll worker worker-bulk"),
-        ("dynamodb:GetItem", ("Data",), "connect callback upload sync readings periods profile worker worker-bulk"),
-        ("dynamodb:Query", ("Data",), "callback upload sync api readings periods worker worker-bulk"),
-        ("dynamodb:GetItem", ("Control",), " ".join(sorted(PLAN.keys() - READS_HEALTH - {"erase", "events"}))),
+        (
+            "dynamodb:GetItem",
+            ("Data",),
+            "connect callback upload sync readings periods profile worker worker-bulk exporter",
+        ),
+        ("dynamodb:Query", ("Data",), "callback upload sync api readings periods worker worker-bulk exporter"),
+        (
+            "dynamodb:GetItem",
+            ("Control",),
+            " ".join(sorted(PLAN.keys() - READS_HEALTH - {"erase", "export", "events"})),
+        ),
         ("dynamodb:PutItem", ("Data",), "callback upload worker worker-bulk"),
         ("dynamodb:DeleteItem", ("Data",), "worker worker-bulk"),
         (
@@ -185,8 +200,8 @@ def test_workers_are_fed_in_batches_that_may_fail_in_part(default: Template) -> 
     for each in workers:
         assert each["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert each["MaximumBatchingWindowInSeconds"] == 1
-    # A segment comes alone, and succeeds or fails as a whole.
-    assert [each["BatchSize"] for each in fed if each not in workers] == [1]
+    # A segment comes alone, and so does an export.
+    assert [each["BatchSize"] for each in fed if each not in workers] == [1, 1]
     # It would keep five pollers awake on an idle queue.
     assert not any("ScalingConfig" in each for each in fed)
 

@@ -97,12 +97,13 @@ def test_the_key_rotates(default: Template) -> None:
 
 
 @pytest.mark.parametrize(("variant", "days"), [("default", 30), ("custom", 3)])
-def test_raw_replies_expire(variant: str, days: int, request: pytest.FixtureRequest) -> None:
+def test_raw_replies_and_exports_expire(variant: str, days: int, request: pytest.FixtureRequest) -> None:
     template: Template = request.getfixturevalue(variant)
     rules = [
         {"Id": prefix, "Prefix": f"{prefix}/", "ExpirationInDays": days, "Status": "Enabled"}
         for prefix in ("raw", "inbox", "uploads")
     ]
+    rules.append({"Id": "exports", "Prefix": "exports/", "ExpirationInDays": 7, "Status": "Enabled"})
     template.has_resource_properties(
         "AWS::S3::Bucket",
         {

@@ -167,6 +167,19 @@ def test_importing_needs_nothing() -> None:
     assert python("\n".join([no_network, *(f"import {name}" for name in names), "print('ok')"])) == "ok\n"
 
 
+def test_only_the_exporter_carries_what_writes_exports() -> None:
+    """Parquet's library is in its layer alone, and loaded when a table is written."""
+    users = {str(f.relative_to(ROOT)) for f in sources("functions", "shared") for n in imports(f) if "arro3" in n}
+    assert users == {"shared/exporting/parquet.py"}
+    for function in ("worker", "webhook", "api", "export", "exporter"):
+        loaded = python(
+            f"import sys, functions.{function}.handler\n"
+            "print(sorted({m.split('.')[0] for m in sys.modules} & {'arro3', 'pyarrow', 'fhir', 'omh_shim'}), "
+            "'shared.exporting' in sys.modules)"
+        )
+        assert loaded == f"[] {function == 'exporter'}\n"
+
+
 def test_the_webhook_door_loads_nothing_slow() -> None:
     """Its cold start is part of every vendor's time-out."""
     signed = [p.id for p in providers() if p.webhook and isinstance(p.webhook.proof, HmacSignature | PublishedKey)]

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import seen
+from bench import reads, seen
 from ops import cli, coverage, openapi
 from shared import condition, errors
+from shared.exporting import rows
 from shared.providers import Provider
 from shared.providers.registry import provider_ids, providers
 
@@ -101,6 +102,19 @@ def test_every_route_is_in_the_readme() -> None:
 def test_every_error_code_is_in_the_readme() -> None:
     kinds: list[type[errors.BadRequestError]] = [errors.BadRequestError, *errors.BadRequestError.__subclasses__()]
     assert [kind.code for kind in kinds if f"`{kind.code}`" not in text(README)] == []
+
+
+def test_every_column_of_an_export_is_explained() -> None:
+    listed = re.findall(r"^\| `(\w+)` \| (`\w+`(?:, `\w+`)*) \|", text(DOCS / "exports.md"), re.MULTILINE)
+    told = {kind: re.findall(r"\w+", columns) for kind, columns in listed}
+    assert told == {kind: list(columns) for kind, columns in rows.KINDS.items()}
+
+
+def test_what_reads_cost_is_as_counted() -> None:
+    page = text(DOCS / "performance.md")
+    with reads.person() as tables:
+        for each in reads.reads(tables, times=1):
+            assert f"| {each.what} | {each.calls} | {each.units} | {each.bytes} | {each.dollars:.2f} $ |" in page
 
 
 def test_every_reason_of_a_connection_is_explained() -> None:

@@ -31,7 +31,8 @@ PROVIDER = Provider(
 ENV = {
     "DATA_TABLE": "Data", "CONTROL_TABLE": "Control", "RAW_BUCKET": "raw", "APP_SECRET": "s",
     "FRESH_QUEUE": "f", "SEGMENTS_QUEUE": "g",
-    "BULK_QUEUE": "b", "CHANGES_QUEUE": "c", "EVENTS_LOG": "e", "PUBLIC_URL": "https://x.example", "LONGEST_JOB_S": "1",
+    "BULK_QUEUE": "b", "EXPORTS_QUEUE": "x", "CHANGES_QUEUE": "c", "EVENTS_LOG": "e",
+    "PUBLIC_URL": "https://x.example", "LONGEST_JOB_S": "1",
     "BACKUP_DAYS": "7", "RAW_DAYS": "30",
     "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
 }  # fmt: skip
