@@ -7,7 +7,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from infra.alarm import alarm
-from shared.providers import OAuth2, Provider
+from shared.providers import Provider
 from shared.providers.registry import providers
 
 HOUR = Duration.hours(1)
@@ -17,7 +17,7 @@ MOST_SILENT = 0.2
 
 def watched() -> Iterator[Provider]:
     """Those that are asked, or that tell us; files come when they come."""
-    return (provider for provider in providers() if isinstance(provider.auth, OAuth2))
+    return (provider for provider in providers() if provider.connects)
 
 
 def metric(namespace: str, name: str, provider: Provider, statistic: str) -> cloudwatch.Metric:

@@ -92,9 +92,9 @@ class Tributary(Stack):
         write = (raw(exports.PREFIX, "PutObject", "DeleteObject"), self.exports.consume)
         walk = (own[0], control("GetItem", "UpdateItem"), self.segments.send, self.segments.consume)
         plan: dict[str, tuple[int, int, tuple[Grant, ...]]] = {
-            "connect": (256, 10, (*own, control(*EDIT), data("GetItem", "UpdateItem"))),
+            "connect": (256, DOOR_S, (*own, control(*EDIT), data("GetItem", "UpdateItem"))),
             "callback": (512, DOOR_S, (*own, control(*EDIT, "ConditionCheckItem"), data(*MERGE), *either)),
-            "webhook": (256, 10, (*own, control("GetItem", "PutItem"), drop, fresh.send)),
+            "webhook": (256, 10, (*own, control("GetItem", "PutItem", "Query"), drop, fresh.send)),
             "upload": (512, DOOR_S, (*own, control(*EDIT), data(*MERGE), drop, fresh.send)),
             "sync": (256, 10, (*own, control(*MERGE), data("GetItem", "Query"), *either)),
             "export": (256, 10, (own[0], control("PutItem"), self.exports.send)),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shared import oauth
 from shared.catalogue import METRICS
-from shared.providers import FileUpload, HmacSignature, OAuth2, Provider, Resource
+from shared.providers import FileUpload, HmacSignature, Hosted, Provider, Resource
 from shared.providers.registry import providers
 from shared.settings import BACKFILL_DAYS
 
@@ -57,7 +57,7 @@ def overview() -> str:
 
 def ways() -> str:
     head = ("Provider", "Kind", "Connect by", "Webhook", "Proof of a webhook", "Catches up by", "First fill")
-    rows = [(link(p), p.kind, way_in(p), told(p), proof(p), polled(p), depth(p)) for p in providers()]
+    rows = [(link(p), kind(p), way_in(p), told(p), proof(p), polled(p), depth(p)) for p in providers()]
     return table(head, rows)
 
 
@@ -100,6 +100,10 @@ def link(provider: Provider) -> str:
     return f"[{provider.name}](providers/{provider.id}.md)"
 
 
+def kind(provider: Provider) -> str:
+    return "by source" if provider.upstreams else provider.kind
+
+
 def page(provider: Provider) -> Path:
     return ROOT / "docs" / "providers" / f"{provider.id}.md"
 
@@ -138,6 +142,8 @@ def mode(resource: Resource) -> str:
 def way_in(provider: Provider) -> str:
     if isinstance(provider.auth, FileUpload):
         return f"file ({', '.join(provider.auth.formats)})"
+    if isinstance(provider.auth, Hosted):
+        return "a page of its own, opened with the app's key"
     return "OAuth 2, PKCE" if provider.auth.pkce else "OAuth 2"
 
 
@@ -160,13 +166,15 @@ def proof(provider: Provider) -> str:
         "client_secret": "the app's client secret",
         "connection": "a secret derived per connection",
         "issued": "the secret the vendor gave with the subscription",
+        "webhook_secret": "the webhook secret from its site",
     }[how.key]
     dated = f" and `{how.timestamp_header}` (±{how.tolerance_s} s)" if how.timestamp_header else ""
+    dated = f" with its time (±{how.tolerance_s} s)" if how.stamped else dated
     return f"`{how.header}`{dated}: HMAC-{how.digest.upper()} with {whose}"
 
 
 def on_ring(provider: Provider) -> bool:
-    return isinstance(provider.auth, OAuth2) and provider.timer_polling
+    return provider.connects and provider.timer_polling
 
 
 def polled(provider: Provider) -> str:

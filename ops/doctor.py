@@ -23,7 +23,7 @@ from shared.aws import kms
 from shared.errors import TributaryError
 from shared.jobs import now_ms
 from shared.model import MINUTE
-from shared.providers import OAuth2, Provider
+from shared.providers import HmacSignature, Provider
 from shared.providers.registry import provider_ids, providers
 from shared.secret import apps
 from shared.settings import settings
@@ -129,16 +129,23 @@ def credentials(at: Deployment) -> Found:
     if not told.hooks.key:
         yield Finding("hook_key is empty", "see Provider credentials")
     for name, app in told.providers.items():
-        empty = [field for field in ("client_id", "client_secret") if not getattr(app, field)]
+        empty = [field for field in needed(name) if not getattr(app, field)]
         if name not in provider_ids():
             yield Finding(f"{name} is no provider here", "correct its name")
         elif empty:
             yield Finding(f"{name}: {' and '.join(empty)} empty", "fill in what the vendor's console shows")
         else:
             yield Finding(f"{name}: complete")
-    absent = [p.id for p in providers() if isinstance(p.auth, OAuth2) and p.id not in told.providers]
+    absent = [p.id for p in providers() if p.connects and p.id not in told.providers]
     if absent:
         yield Finding(f"nobody can connect {', '.join(absent)}: no credentials")
+
+
+def needed(name: str) -> list[str]:
+    """What the operator has to enter of a provider's app."""
+    hooks = [p.webhook for p in providers() if p.id == name and p.webhook]
+    signed = any(isinstance(hook.proof, HmacSignature) and hook.proof.key == "webhook_secret" for hook in hooks)
+    return ["client_id", "client_secret", *(["webhook_secret"] if signed else [])]
 
 
 def subscriptions(at: Deployment) -> Found:

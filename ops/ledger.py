@@ -11,7 +11,6 @@ from ops.table import shortened
 from shared import connections, consents
 from shared.jobs import now_ms
 from shared.model import DAY
-from shared.providers import OAuth2
 from shared.providers.registry import provider
 from shared.secret import apps
 
@@ -42,7 +41,7 @@ def unsaid(user: str) -> Iterator[str]:
     for each in held:
         said = last.get(each.provider)
         settled = each.since < now_ms() - DAY  # a goodbye may wait so long for its vendor
-        if each.state == "active" and isinstance(provider(each.provider).auth, OAuth2) and said != "granted":
+        if each.state == "active" and provider(each.provider).connects and said != "granted":
             yield f"{each.provider} is connected, and the last word about it is no consent"
         if each.state == "disconnected" and settled and said == "granted":
             yield f"{each.provider} was disconnected, and no withdrawal says so"

@@ -112,8 +112,9 @@ def verified(provider: Provider, headers: Any, body: bytes, proof: Proof, now: i
         answer["note"] = "address not checked: give --path and --hook-key"
         provider = replace(provider, webhook=replace(hook, path="app"))
     hooks = Hooks(proof.hook_key.encode(), proof.hook_generation)
+    app = App("", proof.secret, webhook_secret=proof.secret)
     try:
-        answer["connection"], events = webhooks.accept(provider, App("", proof.secret), hooks, call, [proof.secret])
+        answer["connection"], events = webhooks.accept(provider, app, hooks, call, [proof.secret])
     except BadRequestError as refused:
         return {**answer, "accepted": False, "why": str(refused)}
     return {**answer, "events": [described(event) for event in events]}

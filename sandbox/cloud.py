@@ -152,6 +152,15 @@ class Cloud:
         """What proves a call to our webhook, where the vendor or its customer chooses it; nothing for most."""
         return ""
 
+    @property
+    def webhook_secret(self) -> str:
+        """What webhooks are signed with, of vendors with a secret of its own for that."""
+        return ""
+
+    def end(self, person: Person) -> None:
+        """The person ends every grant in the vendor's own app, which most vendors tell nobody."""
+        self.grants.revoke(person.name)
+
     # --- the door
 
     def door(self, path: str, answer: Callable[[Call], Response], *methods: str) -> Route:

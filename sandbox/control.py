@@ -68,6 +68,7 @@ class Control:
                     "client_secret": cloud.client_secret,
                     **({"hook_token": cloud.hook_token} if cloud.hook_token else {}),
                     "urls": dict.fromkeys(cloud.hosts, f"{self.base_url}/{name}"),
+                    **({"webhook_secret": cloud.webhook_secret} if cloud.webhook_secret else {}),
                 }
                 for name, cloud in self.clouds.items()
             }
@@ -89,8 +90,8 @@ class Control:
     def secrets(self, call: Call) -> Response:
         """What must never be found in plain text anywhere in the backend."""
         issued = {secret for cloud in self.clouds.values() for secret in cloud.grants.issued}
-        chosen = {secret for cloud in self.clouds.values() for secret in (cloud.client_secret, cloud.hook_token)}
-        return JSONResponse(sorted(issued | chosen - {""}))
+        entered = {s for c in self.clouds.values() for s in (c.client_secret, c.hook_token, c.webhook_secret) if s}
+        return JSONResponse(sorted(issued | entered))
 
     def truth(self, call: Call) -> Response:
         person, days = self._asked(call)
@@ -205,8 +206,8 @@ class Control:
         return {"webhooks": cloud.sender.send(cloud.announce(change))}
 
     def revoke(self, body: Body) -> object:
-        """The person ends every grant in the vendor's own app, which tells nobody."""
-        self._cloud(body).grants.revoke(_person(body["person"]).name)
+        """The person ends every grant in the vendor's own app."""
+        self._cloud(body).end(_person(body["person"]))
         return {}
 
     def relay(self, body: Body) -> object:

@@ -1,8 +1,8 @@
 """The operator's credentials at each provider, and the key our own webhook secrets are derived from.
 
 One JSON secret in Secrets Manager:
-    {"providers": {"<id>": {"client_id": "…", "client_secret": "…", "urls": {"<vendor prefix>": "<our prefix>"},
-                            "limits": [{"calls": 1500, "seconds": 60}], "hook_token": "…"}},
+    {"providers": {"<id>": {"client_id": "…", "client_secret": "…", "webhook_secret": "…", "hook_token": "…",
+                            "urls": {"<vendor prefix>": "<our prefix>"}, "limits": [{"calls": 1500, "seconds": 60}]}},
      "hook_key": "…", "hook_generation": 1, "hook_rotated_at": 0}
 """
 
@@ -17,15 +17,15 @@ from typing import Any
 
 from shared.errors import BadRequestError, InvalidSignatureError
 from shared.model import DAY
-from shared.providers import Limit
+from shared.providers import Limit, house
 
 PREVIOUS_HOOKS_LIVE = 7 * DAY
 
 
 @dataclass(frozen=True)
 class App:
-    """Our application at one provider. `urls` sends a vendor's URL prefixes elsewhere: a region, a newer
-    authorization server, a sandbox."""
+    """Our application at one provider. `webhook_secret` is what the vendor signs webhooks with, where that is a secret
+    of its own. `urls` sends a vendor's URL prefixes elsewhere: a region, a newer authorization server, a sandbox."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -36,6 +36,7 @@ class App:
     """What the vendor says to prove itself to our webhook, where the vendor or the operator chose it."""
     limits: tuple[Limit, ...] | None = None
     """What our plan at the vendor allows; None leaves it to the provider's spec."""
+    webhook_secret: str = field(default="", repr=False)
 
     @classmethod
     def read(cls, told: Mapping[str, Any]) -> App:
@@ -76,6 +77,11 @@ class Hooks:
         """The signing secrets of one connection, newest first."""
         return [self._derive("secret", provider, connection, generation) for generation in self._living(now)]
 
+    def reference(self, provider: str, user: str) -> str:
+        """What we call a person at a vendor that wants a name for them: always the same, and telling nobody theirs."""
+        message = f"reference|{house(provider)}|{user}".encode()
+        return hmac.digest(self.key, message, hashlib.sha256).hex()[:32]
+
     def token(self, provider: str) -> str:
         """What a vendor must echo to prove that its handshake answers a subscription of ours."""
         return self._derive("verify", provider, "", self.generation)
@@ -101,6 +107,7 @@ class Apps:
         return cls(hooks, {name: App.read(app) for name, app in secret["providers"].items()})
 
     def app(self, provider: str) -> App:
-        if provider not in self.providers:
-            raise BadRequestError(f"no application is configured for {provider}; see docs/operations.md", "provider")
-        return self.providers[provider]
+        name = house(provider)
+        if name not in self.providers:
+            raise BadRequestError(f"no application is configured for {name}; see docs/operations.md", "provider")
+        return self.providers[name]

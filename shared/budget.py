@@ -150,7 +150,7 @@ class Budget:
         ours = tuple(limit for limit in limits if limit.whose == "app")
         theirs = tuple(limit for limit in limits if limit.whose == "user")
         return cls(
-            turns(f"B#{provider.id}", "B", ours) if ours else None,
+            turns(f"B#{provider.house}", "B", ours) if ours else None,
             turns(f"C#{connection}", "B", theirs) if theirs and connection else None,
             bulk,
             until,

@@ -23,6 +23,7 @@ ADVICE = {
     "superseded": "This provider account was connected by somebody else, and allows one at a time. Connect again.",
     "missing_scopes": "Some kinds of data were not allowed. Connect again and allow them to get them.",
     "push_silent": "The provider has stopped telling us of news. We ask it more often instead: nothing need be done.",
+    "source_refuses": "The source no longer lets the data through. Connect again if this does not pass in a day.",
     "no_data": "Nothing new for two days. Open the provider's app and let it sync.",
     "disconnected_by_user": "",
 }
@@ -46,8 +47,10 @@ def of(held: Connection, provider: Provider, now: int) -> Condition:
     if held.state != "active":
         instead = provider_of(provider.successor).name if provider.successor else ""
         return Condition(held.state, held.cause, held.since, instead)
+    if held.trouble_since:
+        return Condition("degraded", "source_refuses", held.trouble_since)
     heard = max(held.last_data_at, held.since)
-    if isinstance(provider.auth, OAuth2) and now - heard > QUIET_MS:
+    if provider.connects and now - heard > QUIET_MS:
         return Condition("degraded", "no_data", heard + QUIET_MS)
     if missing_scopes(held, provider):
         return Condition("degraded", "missing_scopes", held.since)

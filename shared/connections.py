@@ -21,7 +21,7 @@ from shared.control import Item
 from shared.errors import ConflictError
 from shared.jobs import new_id, now_ms
 from shared.looks import Turn
-from shared.providers import OAuth2, Provider, Resource
+from shared.providers import Provider, Resource, house
 from shared.settings import settings
 from shared.timetable import LOOK_MINUTES, WAKE_HOUR
 from shared.vault import Owner
@@ -58,6 +58,8 @@ class Connection:
     last_data_at: int = 0
     silent_since: int = 0
     """When polls were found to bring what the vendor's webhooks had not told; 0 while those are trusted."""
+    trouble_since: int = 0
+    """When an aggregator said that its source refuses it; 0 once it brings news again."""
     wake: int = WAKE_HOUR
     backfill: str = ""
     cursors: Mapping[str, str] = field(default_factory=dict)
@@ -93,7 +95,12 @@ def of_user(user: str, provider: str = "") -> list[Connection]:
 
 def of_account(provider: str, account: str) -> list[str]:
     """The connections a vendor's event about `account` is for."""
-    return [item["sk"] for item in control.under(f"X#{provider}#{account}")]
+    return [item["sk"] for item in control.under(whose(provider, account))]
+
+
+def whose(provider: str, account: str) -> str:
+    """An aggregator's webhooks name its account, whatever source it leads to."""
+    return f"X#{house(provider)}#{account}"
 
 
 def granted(provider: Provider, scopes: Iterable[str]) -> tuple[str, ...]:
@@ -125,7 +132,7 @@ def establish(
             raise ConflictError(
                 f"that is another {provider.name} account; confirm with switch_account", "switch_account"
             )
-        control.take(f"X#{provider.id}#{found.account}", found.id)
+        control.take(whose(provider.id, found.account), found.id)
     return _granted_again(found, provider, account or found.account, have, zone)
 
 
@@ -134,7 +141,7 @@ def _granted_again(
 ) -> Connection:
     """The same connection and its data, with what the person granted this time."""
     if account and account != found.account:
-        control.put({"pk": f"X#{provider.id}#{account}", "sk": found.id, "user": found.user})
+        control.put({"pk": whose(provider.id, account), "sk": found.id, "user": found.user})
     resources = granted(provider, scopes)
     change(found.id, account=account, zone=zone, **{"scopes": set(scopes)} if scopes else {}, resources=set(resources))
     return replace(found, account=account, zone=zone, scopes=scopes, resources=resources)
@@ -145,7 +152,7 @@ def _create(user: str, provider: Provider, account: str, scopes: tuple[str, ...]
         id=new_id(),
         user=user,
         provider=provider.id,
-        state="pending" if isinstance(provider.auth, OAuth2) else "active",
+        state="pending" if provider.connects else "active",
         salt=os.urandom(32),
         account=account,
         created=now_ms(),
@@ -156,7 +163,7 @@ def _create(user: str, provider: Provider, account: str, scopes: tuple[str, ...]
     )
     items = [_item(made), {"pk": f"U#{user}", "sk": f"C#{provider.id}", "id": made.id}]
     if account:
-        items.append({"pk": f"X#{provider.id}#{account}", "sk": made.id, "user": user})
+        items.append({"pk": whose(provider.id, account), "sk": made.id, "user": user})
     writes: Any = [
         {
             "Put": {
@@ -217,6 +224,14 @@ def change(connection_id: str, **values: Any) -> bool:
     return control.update(f"C#{connection_id}", "C", f"SET {sets}", given, "attribute_exists(pk)", names)
 
 
+def rename(held: Connection, account: str) -> None:
+    """The vendor calls the same person by another id. The connection is changed last: who died before that finds the
+    old id on it, and does all of it again."""
+    control.put({"pk": whose(held.provider, account), "sk": held.id, "user": held.user})
+    control.take(whose(held.provider, held.account), held.id)
+    change(held.id, account=account)
+
+
 def supersede(held: Connection) -> None:
     """Tells the other holders of the same vendor account that their grant has ended."""
     for other in of_account(held.provider, held.account):
@@ -251,7 +266,7 @@ def delete(held: Connection) -> None:
     """
     ways = [(f"C#{held.id}", "C"), (f"C#{held.id}", "B"), (f"U#{held.user}", f"C#{held.provider}")]
     if held.account:
-        ways.append((f"X#{held.provider}#{held.account}", held.id))
+        ways.append((whose(held.provider, held.account), held.id))
     control.take_together(ways)
 
 

@@ -15,22 +15,21 @@ from shared.providers import Event, HmacSignature, Provider, Window
 from shared.settings import settings
 from shared.webhooks import Call, accept, hook_of
 
-LARGEST = 1_000_000
-
 
 def take(provider: Provider, apps: Apps, call: Call) -> dict[str, Any]:
     """Queues what the webhook says, counts it and names it; raises BadRequestError where it must be refused."""
-    if len(call.body) > LARGEST:
-        raise TooLargeError(f"a webhook of over {LARGEST} bytes", "body")
+    largest = hook_of(provider).largest
+    if len(call.body) > largest:
+        raise TooLargeError(f"a webhook of over {largest} bytes", "body")
     app = apps.app(provider.id)
     connection, events = accept(provider, app, apps.hooks, call, issued_secrets(provider), published.key)
     read = [event for event in events if isinstance(event, Event)]
-    found = [(event, job(provider, connection, event, call.now)) for event in read]
-    hints = [j for event, j in found if j and not urgent(event)]
-    jobs.send(settings().fresh_queue, [j for event, j in found if j and urgent(event)])
+    found = [(event, job) for event in read for job in queued(provider, connection, event, call.now)]
+    hints = [job for event, job in found if not urgent(event)]
+    jobs.send(settings().fresh_queue, [job for event, job in found if urgent(event)])
     jobs.send(settings().fresh_queue, hints, delay(provider, app))
     counts = {"events": len(read), "skipped": sum(isinstance(event, Skipped) for event in events)}
-    return {**counts, "ids": [j.id for _, j in found if j]}
+    return {**counts, "ids": [job.id for _, job in found]}
 
 
 def issued_secrets(provider: Provider) -> list[str]:
@@ -45,23 +44,27 @@ def issued_secrets(provider: Provider) -> list[str]:
 
 def urgent(event: Event) -> bool:
     """Hints wait, so that a vendor's burst is one fetch; what is itself the news does not."""
-    return event.deleted or event.goodbye or event.payload is not None
+    return event.deleted or event.is_word or event.payload is not None
 
 
 def delay(provider: Provider, app: App) -> int:
     return hook_of(provider).hint_delay_s if app.hint_delay_s is None else app.hint_delay_s
 
 
-def job(provider: Provider, connection: str | None, event: Event, now: int) -> Job | None:
-    """None where the data is for a connection that is no more."""
-    payload = ""
-    if event.payload is not None:
-        from shared import connections, payloads  # only a door that is handed data needs the vault
+def queued(provider: Provider, connection: str | None, event: Event, now: int) -> list[Job]:
+    """One job, and of data one for each of the people whose it is: sealed with their own connection's key, and for none
+    who is no longer connected."""
+    if event.payload is None:
+        return [job(provider, connection, event, now)]
+    from shared import connections, payloads  # only a door that is handed data needs the vault
 
-        held = connections.load(connection or "")
-        if held is None:
-            return None
-        payload = payloads.enclose(held, json.dumps(event.payload).encode())
+    ids = [connection] if connection else connections.of_account(provider.id, event.account or "")
+    found = [held for held in map(connections.load, ids) if held and held.state != "disconnected"]
+    plain = json.dumps(event.payload).encode()
+    return [job(provider, held.id, event, now, payloads.enclose(held, plain)) for held in found]
+
+
+def job(provider: Provider, connection: str | None, event: Event, now: int, payload: str = "") -> Job:
     window = event.window or (around(now) if is_vague(event) else None)
     return Job(
         id=new_id(),
@@ -76,13 +79,15 @@ def job(provider: Provider, connection: str | None, event: Event, now: int) -> J
         document=event.document or "",
         deleted=event.deleted,
         goodbye=event.goodbye,
+        successor=event.successor,
+        trouble=event.trouble,
         payload=payload,
     )
 
 
 def is_vague(event: Event) -> bool:
     """Something changed, and nothing says when: then it was lately."""
-    return not (event.document or event.goodbye or event.payload is not None)
+    return not (event.document or event.is_word or event.payload is not None)
 
 
 def around(now: int) -> Window:

@@ -12,6 +12,7 @@ from shared.jobs import Job
 from shared.knowledge import News
 from shared.log import logger
 from shared.progress import finish
+from shared.providers import OAuth2
 from shared.providers.registry import provider
 from shared.secret import apps
 from shared.settings import settings
@@ -40,16 +41,33 @@ def forget(job: Job, held: Connection) -> None:
 
 
 def goodbye(job: Job, held: Connection) -> None:
-    """The person ended the grant at the vendor, it says; whether the grant lives is seen by renewing its token. A late
-    goodbye to an earlier grant ends nothing. Raises RetryLaterError until the vendor has refused twice."""
+    """The person ended the grant at the vendor, it says; whether the grant lives is seen by renewing its token, where
+    there is one. Where there is none the goodbye named the grant itself, and was signed. A late goodbye to an earlier
+    grant ends nothing. Raises RetryLaterError until the vendor has refused twice."""
     if not concerns(job, held):
         return
     source, credentials = provider(held.provider), apps()
-    try:
-        tokens.access_token(source, credentials.app(source.id), held, rejected=tokens.opened(held)["access_token"])
-    except ReconnectError:
-        consents.record(credentials.hooks.key, held.user, "withdrawn", held.provider, cause="revoked_at_vendor")
-        connections.suspend(held.id, "revoked_at_vendor")
+    if isinstance(source.auth, OAuth2):
+        try:
+            tokens.access_token(source, credentials.app(source.id), held, rejected=tokens.opened(held)["access_token"])
+            return
+        except ReconnectError:
+            pass
+    consents.record(credentials.hooks.key, held.user, "withdrawn", held.provider, cause="revoked_at_vendor")
+    connections.suspend(held.id, "revoked_at_vendor")
+
+
+def rename(job: Job, held: Connection) -> None:
+    """The vendor calls the same person by another id from now on."""
+    if job.successor != held.account:
+        connections.rename(held, job.successor)
+
+
+def worry(job: Job, held: Connection) -> None:
+    """The source refuses the aggregator, which has not given up: so neither do we, and tell the person. News that came
+    since, or a new consent, is the better word."""
+    if held.state == "active" and held.since <= job.as_of and held.last_push_at <= job.as_of:
+        connections.change(held.id, trouble_since=job.as_of)
 
 
 def concerns(job: Job, held: Connection) -> bool:

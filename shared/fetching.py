@@ -18,6 +18,7 @@ from shared.filing import Filed, file
 from shared.jobs import now_ms
 from shared.knowledge import News
 from shared.payloads import disclose
+from shared.providers import Hosted, Request
 from shared.visits import Question, Visit
 
 PARALLEL = 16
@@ -81,7 +82,8 @@ def enveloped(question: Question, reply: Any) -> Any:
 def pages(visit: Visit, question: Question, app: App, token: str) -> list[vendor.Reply]:
     assert question.request
     follow = question.resource.next_page
-    ask = partial(vendor.pages, visit.provider, app, question.request, follow=follow, budget=visit.budget)
+    request = personal(visit, question.request)
+    ask = partial(vendor.pages, visit.provider, app, request, follow=follow, budget=visit.budget)
 
     def call(token: str) -> list[vendor.Reply]:
         """A vendor that says the person must act has ended the connection."""
@@ -92,6 +94,12 @@ def pages(visit: Visit, question: Question, app: App, token: str) -> list[vendor
             raise
 
     return tokens.outliving(visit.provider, app, visit.connection, token, call, visit.renewed)
+
+
+def personal(visit: Visit, request: Request) -> Request:
+    """Whose it is, where what authenticates the call does not say."""
+    auth = visit.provider.auth
+    return auth.about(request, visit.connection.account) if isinstance(auth, Hosted) else request
 
 
 def compare(visit: Visit, question: Question) -> None:

@@ -14,7 +14,7 @@ from typing import Literal
 from shared.connections import Connection
 from shared.looks import last_due
 from shared.model import DAY, HOUR, MINUTE
-from shared.providers import OAuth2, Provider, Resource
+from shared.providers import Provider, Resource
 from shared.timetable import LOOK
 from shared.visits import Question, Visit
 
@@ -38,7 +38,7 @@ class Freshness:
 
 def of(held: Connection, provider: Provider, as_of: Mapping[str, int], now: int) -> list[Freshness]:
     """`as_of` dates the newest knowledge of each resource, as the latest days have it."""
-    if not isinstance(provider.auth, OAuth2):
+    if not provider.connects:
         return []
     granted = [r for r in provider.resources if r.name in held.resources]
     return [one(held, provider, r, as_of.get(r.name, 0), now) for r in granted]
@@ -90,7 +90,7 @@ def measured(visits: Iterable[Visit], now: int) -> Mapping[str, Measures]:
     each poll of a provider with webhooks, whether those are `Silent`."""
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for visit in visits:
-        mine = found[visit.provider.id]
+        mine = found[visit.provider.house]
         if visit.job.reason == "poll" and visit.provider.pushes:
             mine["Silent"].append(float(is_silent(visit.connection, visit.provider, now)))
         for question in visit.questions:

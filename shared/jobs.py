@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from typing import Any, Literal, get_args
@@ -16,7 +16,7 @@ from shared.model import DAY
 from shared.providers import Window
 from shared.signed import AwsError, call
 
-BATCH = 10
+BATCH, BATCH_BYTES = 10, 262_144
 LONGEST_DELAY_S = 900
 DEFERRED_AT_MOST = DAY
 RECEIVES = 5
@@ -34,10 +34,10 @@ class Job:
     `resources` (none named: all that are granted) over a `window` of local days, or one `document`, or the sealed
     `payload` that a door received (base64, or `s3:<key>`). `as_of` is when our door learned of it, in milliseconds, and
     `received` says so where the vendor dated it otherwise; `tracked` the job whose progress this is `part` of, `run`
-    the scheduled pass that queued it. `same` are the ids of hints that this one stands for. `services` and a ring
-    `segment` name everybody connected there, from whoever comes `after` one. A `forced` look or poll asks for
-    everything, whatever the timetable says. A deferred copy keeps its id, comes `not_before` its time, and remembers
-    how long it `waited` for our own turn (both in milliseconds).
+    the scheduled pass that queued it. `same` are the ids of hints that this one stands for, `successor` the account's
+    new id at the vendor. `services` and a ring `segment` name everybody connected there, from whoever comes `after`
+    one. A `forced` look or poll asks for everything, whatever the timetable says. A deferred copy keeps its id, comes
+    `not_before` its time, and remembers how long it `waited` for our own turn (both in milliseconds).
     """
 
     id: str
@@ -54,6 +54,8 @@ class Job:
     document: str = ""
     deleted: bool = False
     goodbye: bool = False
+    successor: str = ""
+    trouble: bool = False
     payload: str = ""
     tracked: str = ""
     part: str = ""
@@ -145,16 +147,25 @@ def send(queue: str, jobs: Iterable[Job], delay_s: float = 0) -> None:
 
 
 def send_bodies(queue: str, bodies: Sequence[str], delay_s: float = 0) -> None:
-    """Ten a call. Raises AwsError unless every message is durable."""
+    """Raises AwsError unless every message is durable."""
     delay = max(0, min(LONGEST_DELAY_S, round(delay_s)))
-    for start in range(0, len(bodies), BATCH):
-        entries = [
-            {"Id": str(n), "MessageBody": body, "DelaySeconds": delay}
-            for n, body in enumerate(bodies[start : start + BATCH])
-        ]
+    for batch in batches(bodies):
+        entries = [{"Id": str(n), "MessageBody": body, "DelaySeconds": delay} for n, body in enumerate(batch)]
         reply = call("sqs", "AmazonSQS.SendMessageBatch", {"QueueUrl": queue, "Entries": entries})
         if reply.get("Failed"):
             raise AwsError(f"{len(reply['Failed'])} of {len(entries)} messages were not taken")
+
+
+def batches(bodies: Iterable[str]) -> Iterator[list[str]]:
+    """As many as one call may carry: ten, and 256 kB between them. Bodies are ASCII."""
+    batch: list[str] = []
+    for body in bodies:
+        if batch and (len(batch) == BATCH or sum(map(len, batch)) + len(body) > BATCH_BYTES):
+            yield batch
+            batch = []
+        batch.append(body)
+    if batch:
+        yield batch
 
 
 def defer(queue: str, job: Job, after_s: float, ours: bool = False) -> None:

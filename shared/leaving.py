@@ -6,6 +6,7 @@ vendor, takes the tokens away and, where asked, the data.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Literal
 
 from shared import connections, consents, jobs, progress, sections, tokens
@@ -15,12 +16,12 @@ from shared.connections import Connection
 from shared.errors import NotFoundError, RetryLaterError, TributaryError
 from shared.jobs import Job, new_id, now_ms
 from shared.log import logger
-from shared.providers import Holder, OAuth2, Provider, Request
+from shared.providers import Holder, Hosted, Json, OAuth2, Provider, Request
 from shared.providers.registry import provider
 from shared.secret import apps
 from shared.settings import settings
 from shared.subscriptions import listed, our_side
-from shared.vendor import ask
+from shared.vendor import ask, converse
 
 Outcome = Literal["revoked", "refused by the vendor", "the vendor has no revocation", "nothing to revoke"]
 
@@ -60,15 +61,16 @@ def part(held: Connection) -> Outcome:
     """Ends the grant at the vendor and removes the person's own subscriptions. A refusal is an answer; only a vendor
     that cannot be reached is tried again (RetryLaterError)."""
     source = provider(held.provider)
-    if not isinstance(source.auth, OAuth2) or not held.sealed:
+    if not source.connects or not held.sealed:
         return "nothing to revoke"
     app = apps().app(source.id)
     try:
         token = tokens.access_token(source, app, held, parting=True)
         unsubscribe(source, app, held, token)
-        if source.auth.revoke is None:
+        asking = goodbye(source, app, held, token)
+        if asking is None:
             return "the vendor has no revocation"
-        revoke(source, source.auth, app, held, token)
+        converse(asking, lambda request: ask(source, app, request, token, Budget.of(source, app, held.id)).json)
     except RetryLaterError:
         raise
     except TributaryError as error:
@@ -87,14 +89,10 @@ def unsubscribe(source: Provider, app: App, held: Connection, token: str) -> Non
             ask(source, app, wished.delete(hook, standing), token, budget)
 
 
-def revoke(source: Provider, auth: OAuth2, app: App, held: Connection, token: str) -> None:
-    """Drives the spec's generator: a request out, its reply in."""
-    assert auth.revoke
-    asking = auth.revoke(Holder(app.client_id, app.client_secret, token, held.account, now_ms() // 1000))
-    request: Request | None = next(asking, None)
-    while request is not None:
-        reply = ask(source, app, request, token, Budget.of(source, app, held.id)).json
-        try:
-            request = asking.send(reply)
-        except StopIteration:
-            request = None
+def goodbye(source: Provider, app: App, held: Connection, token: str) -> Generator[Request, Json, None] | None:
+    """What the spec says ends a grant; None where nothing does."""
+    if isinstance(source.auth, Hosted):
+        return source.auth.leave(held.account)
+    if not isinstance(source.auth, OAuth2) or source.auth.revoke is None:
+        return None
+    return source.auth.revoke(Holder(app.client_id, app.client_secret, token, held.account, now_ms() // 1000))

@@ -1,4 +1,5 @@
-"""Connecting a person: the authorization request, and the code that comes back (RFC 6749 §4.1, RFC 7636, RFC 9700)."""
+"""Connecting a person: the authorization request, and the code that comes back (RFC 6749 §4.1, RFC 7636, RFC 9700). Of
+a vendor with a page of its own, shared/hosted.py."""
 
 from __future__ import annotations
 
@@ -6,10 +7,11 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
-from shared import connections, consents, control, jobs, tokens, visits, zones
+from shared import connections, consents, control, hosted, jobs, tokens, visits, zones
 from shared.apps import App, Apps
 from shared.budget import Budget
 from shared.connections import Connection
@@ -19,7 +21,7 @@ from shared.local_time import Zones
 from shared.log import logger
 from shared.model import MINUTE
 from shared.progress import open_job
-from shared.providers import Json, OAuth2, Provider, Request, Window, dig
+from shared.providers import Hosted, Json, OAuth2, Provider, Request, Window, dig
 from shared.schemas import ConnectRequest
 from shared.settings import settings
 from shared.vendor import Reply, call
@@ -39,14 +41,14 @@ class Started:
 
 def start(user: str, provider: Provider, apps: Apps, wish: ConnectRequest) -> Started:
     """Raises BadRequestError naming the field at fault."""
-    if not isinstance(provider.auth, OAuth2):
+    if not provider.connects:
         raise BadRequestError(f"{provider.name} is not connected by signing in", "provider")
     app = apps.app(provider.id)
     allowed(wish.return_url)
     if wish.timezone:
         zones.moved_to(user, zones.known(wish.timezone))
     state, expires = secrets.token_urlsafe(32), now_ms() + STATE_LIVES_MS
-    url = authorize_url(provider, provider.auth, app, apps, state)
+    url = page(provider, app, apps, user, state)
     ticket = secrets.token_urlsafe(32)
     told = {"return_url": wish.return_url, "text": wish.consent_text}
     # So that it is found if the person is erased.
@@ -61,14 +63,28 @@ def follow(provider: str, ticket: str) -> str:
     return str(recall("L", ticket, provider, "ticket")["url"])
 
 
-def finish(provider: Provider, apps: Apps, state: str, code: str) -> tuple[Connection, str]:
-    """Exchanges the code at once (codes live for seconds), keeps the tokens, and queues the first sync.
+def finish(provider: Provider, apps: Apps, query: Mapping[str, str]) -> tuple[Connection, str]:
+    """Of who came back with a yes: the connection, its first sync queued, and where the person wanted to land.
 
-    Returns the connection and where the person wanted to land. Raises ExpiredError for a replayed state.
+    Raises BadRequestError where that is no answer of this vendor's, ExpiredError for a replayed state.
     """
-    known = spent(state, provider.id)
+    if isinstance(provider.auth, OAuth2) and "code" not in query:
+        raise BadRequestError("this address is for coming back from a consent page", "code")
+    known = spent(query["state"], provider.id)
+    if isinstance(provider.auth, Hosted):
+        source, held = hosted.arrived(provider, provider.auth, apps, query, known)
+    else:
+        source, held = provider, granted(provider, apps, query, known)
+    if source.exclusive_grant:
+        connections.supersede(held)
+    first_sync(source, held)
+    return held, str(known["return_url"])
+
+
+def granted(provider: Provider, apps: Apps, query: Mapping[str, str], known: control.Item) -> Connection:
+    """Exchanges the code at once (codes live for seconds) and keeps the tokens."""
     app = apps.app(provider.id)
-    reply = exchange(provider, app, apps, state, code)
+    reply = exchange(provider, app, apps, query["state"], query["code"])
     account = account_of(provider, app, reply)
     admit(provider, app, reply, account)
     history = zones.of(known["user"])
@@ -82,10 +98,7 @@ def finish(provider: Provider, apps: Apps, state: str, code: str) -> tuple[Conne
     # The ledger knows of the consent before any token is kept on its strength.
     consents.record(apps.hooks.key, held.user, "granted", provider.id, scopes, known["text"])
     tokens.keep_granted(provider, held, reply)
-    if provider.exclusive_grant:
-        connections.supersede(held)
-    first_sync(provider, held)
-    return held, str(known["return_url"])
+    return held
 
 
 def landing(provider: str, state: str) -> str:
@@ -94,6 +107,13 @@ def landing(provider: str, state: str) -> str:
 
 
 # ---------------------------------------------------------------- parts
+
+
+def page(provider: Provider, app: App, apps: Apps, user: str, state: str) -> str:
+    if isinstance(provider.auth, Hosted):
+        return hosted.page(provider, provider.auth, app, hosted.guest(provider, apps, user, state))
+    assert isinstance(provider.auth, OAuth2)
+    return authorize_url(provider, provider.auth, app, apps, state)
 
 
 def authorize_url(provider: Provider, auth: OAuth2, app: App, apps: Apps, state: str) -> str:

@@ -17,7 +17,7 @@ from shared import connections, dead_letters, events, jobs, log, outcomes, runs,
 from shared.connections import Connection
 from shared.deferral import put_off, spread
 from shared.erasure import erase
-from shared.errands import aggregate, everyone, fan_out, forget, goodbye
+from shared.errands import aggregate, everyone, fan_out, forget, goodbye, rename, worry
 from shared.errors import (
     NotGrantedError,
     OverBudgetError,
@@ -173,7 +173,7 @@ def begin(errand: Errand, bulk: bool, until: int) -> None:
     if errand.last and job.tracked:
         # Should this attempt take the worker with it, nobody is left to say so.
         finish(job.tracked, job.part, cause="interrupted")
-    if job.task != "sync" or not job.connection or job.deleted or job.goodbye:
+    if job.task != "sync" or not job.connection or is_word(job):
         return
     errand.held = connections.load(job.connection)
     if errand.held is None:
@@ -213,13 +213,18 @@ def run(errand: Errand, job: Job, queue: str) -> None:
     elif job.account and not job.connection:
         if not fan_out(replace(job, same=errand.same), queue):
             errand.state, errand.cause = "dropped", NOT_HERE
-    elif job.goodbye or job.deleted:
+    elif is_word(job):
         errand.held = connections.load(job.connection)
         if errand.held is None:
             errand.state, errand.cause = "dropped", NOT_HERE
             return
-        (goodbye if job.goodbye else forget)(job, errand.held)
+        (goodbye if job.goodbye else rename if job.successor else worry if job.trouble else forget)(job, errand.held)
         errand.state = "done"
+
+
+def is_word(job: Job) -> bool:
+    """The vendor's word about the connection or a document: there is nothing to ask for."""
+    return bool(job.deleted or job.goodbye or job.successor or job.trouble)
 
 
 def fail(errand: Errand, error: Exception) -> None:

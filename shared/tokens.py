@@ -26,7 +26,7 @@ from shared.errors import (
     TributaryError,
 )
 from shared.jobs import now_ms
-from shared.providers import Json, OAuth2, Provider, Request
+from shared.providers import Hosted, Json, OAuth2, Provider, Request
 from shared.settings import settings
 from shared.vault import is_current, seal, unseal
 from shared.vendor import BUSY_S, call
@@ -36,6 +36,7 @@ EARLY_MS = 120_000
 LEASE_MS = 60_000
 LOSER_WAITS_S = 3
 UNKNOWN_LIFE_S = 3600
+FOREVER_S = 100 * 365 * 86_400
 TOKENS = "SET sealed = :sealed, token_expires = :expires, generation = :next, lease_until = :free"
 CONDEMNED = {"ended": "invalid_grant", "lost": "refresh_reply_lost"}
 DOUBTS = "suspect_since, refreshing_since, reply_lost"
@@ -54,10 +55,12 @@ def access_token(
 
     Raises ReconnectError, or RetryLaterError while another worker refreshes.
     """
+    if isinstance(provider.auth, Hosted):
+        return app_key(provider, app, held, rejected, parting)
     if not isinstance(provider.auth, OAuth2):
         return ""
     for current in (held, connections.load(held.id)):
-        if current is None or not (current.state == "active" or (parting and current.state == "disconnected")):
+        if current is None or not is_usable(current, parting):
             raise ReconnectError(f"{provider.name} is not connected", current.cause if current else "gone")
         token = opened(current)["access_token"]
         if token != rejected and current.token_expires > now_ms() + EARLY_MS:
@@ -67,6 +70,25 @@ def access_token(
     token = refresh(provider, app, current)
     renewed()
     return token
+
+
+def is_usable(held: Connection, parting: bool) -> bool:
+    return held.state == "active" or (parting and held.state == "disconnected")
+
+
+def app_key(provider: Provider, app: App, held: Connection, rejected: str, parting: bool) -> str:
+    """The app's own, where that authenticates every call. Refused, it says nothing of the person: no connection is
+    condemned for it, and once the operator has corrected it (RetryLaterError) all go on."""
+    if not is_usable(held, parting):
+        raise ReconnectError(f"{provider.name} is not connected", held.cause)
+    if rejected == app.client_secret:
+        raise RetryLaterError(f"{provider.name} refuses our app's key", BUSY_S)
+    return app.client_secret
+
+
+def keep_membership(provider: Provider, held: Connection) -> None:
+    """That the person consented, where there is no token to keep."""
+    keep_granted(provider, held, {"expires_in": FOREVER_S})
 
 
 def state(held: Connection, now: int) -> Literal["none", "valid", "expiring", "expired"]:
@@ -192,7 +214,7 @@ def keep(provider: Provider, held: Connection, reply: Json, consented: bool = Fa
     )
     given = {**fresh, **ring, **since, **causes, "active": "active"}
     moved = "".join(f", {name} = :{name}" for name in (*ring, *since))
-    revive = f"{TOKENS}, #state = :active{moved} REMOVE cause, {DOUBTS}"
+    revive = f"{TOKENS}, #state = :active{moved} REMOVE cause, trouble_since, {DOUBTS}"
     if control.update(f"C#{held.id}", "C", revive, given, still, {"#state": "state"}):
         return True
     return control.update(f"C#{held.id}", "C", f"{TOKENS} REMOVE {DOUBTS}", fresh, "generation = :seen")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import email.utils
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import orjson
@@ -23,9 +23,10 @@ from shared.errors import (
     TokenRejectedError,
     TributaryError,
 )
-from shared.providers import Json, Provider, Refusal, Request
+from shared.providers import Hosted, Json, Provider, Refusal, Request
 from shared.providers.registry import provider as provider_of
 
+T = TypeVar("T")
 TIMEOUT_S = 10.0
 MAX_PAGES = 1_000
 BUSY_S = 60.0
@@ -74,7 +75,7 @@ def exchange(provider: Provider, app: App, request: Request, token: str | None) 
     url = request.url if "://" in request.url else provider.base_url + request.url
     headers = dict(request.headers)
     if request.bearer and token:
-        headers["authorization"] = f"Bearer {token}"
+        headers |= proof(provider, app, token)
     try:
         response = client().request(
             request.method, app.url(url), params=request.params or None, data=request.form, json=request.json,
@@ -86,6 +87,24 @@ def exchange(provider: Provider, app: App, request: Request, token: str | None) 
     if response.status_code not in request.accepts:
         judge(provider, response.status_code, response.headers, reply)
     return Reply(response.content, reply)
+
+
+def proof(provider: Provider, app: App, token: str) -> Mapping[str, str]:
+    """What authenticates a call: RFC 6750, or a vendor's own headers."""
+    if isinstance(provider.auth, Hosted):
+        return provider.auth.headers(app.client_id, token)
+    return {"authorization": f"Bearer {token}"}
+
+
+def converse(asking: Generator[Request, Json, T], ask: Callable[[Request], Json]) -> T:
+    """Drives a spec's generator: a request out, its reply in, until it returns."""
+    try:
+        request = next(asking)
+        while True:
+            request = asking.send(ask(request))
+    except StopIteration as done:
+        said: T = done.value
+        return said
 
 
 def pages(

@@ -25,7 +25,6 @@ from shared.catalogue import METRICS
 from shared.jobs import now_ms
 from shared.looks import next_due
 from shared.model import MINUTE, millis
-from shared.providers import OAuth2
 from shared.providers.registry import provider
 
 LATELY = timedelta(days=7)
@@ -53,7 +52,7 @@ def newest_of(user: str, now: int) -> dict[tuple[str, str], int]:
 def connection(held: connections.Connection, newest: Mapping[tuple[str, str], int], now: int) -> schemas.Connection:
     source = provider(held.provider)
     found = condition.of(held, source, now)
-    polled = held.state == "active" and isinstance(source.auth, OAuth2)
+    polled = held.state == "active" and source.connects
     upcoming = next_due(source, held.resources, held.turn, now) if polled else None
     as_of = {resource: at for (name, resource), at in newest.items() if name == source.id}
     fresh = freshness.of(held, source, as_of, now) if held.state == "active" else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shared.apps import App, Hooks
@@ -52,7 +52,8 @@ def accept(
     if webhook.is_ping(call.body):
         return connection, []
     try:
-        return connection, list(webhook.read(call.body, datetime.fromtimestamp(call.now / 1000, UTC)))
+        read = webhook.read(call.body, datetime.fromtimestamp(call.now / 1000, UTC))
+        return connection, [dated(event, sent(webhook, call)) for event in read]
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as wrong:
         raise BadRequestError(
             f"the body is not one this provider documents ({type(wrong).__name__})", "body"
@@ -68,8 +69,10 @@ def proven(
         return connection
     if isinstance(webhook.proof, HmacSignature):
         by_connection = webhook.proof.key == "connection" and connection is not None
-        secrets = hooks.secrets(provider.id, connection or "", call.now) if by_connection else [app.client_secret]
-        verify(webhook.proof, issued if webhook.proof.key == "issued" else secrets, call)
+        ours = hooks.secrets(provider.id, connection or "", call.now) if by_connection else [app.client_secret]
+        # Nothing is proven by a secret that nobody entered.
+        theirs = {"issued": issued, "webhook_secret": [app.webhook_secret] if app.webhook_secret else []}
+        verify(webhook.proof, theirs.get(webhook.proof.key, ours), call)
     elif isinstance(webhook.proof, PublishedKey):
         carries_token(app.hook_token or hooks.token(provider.id), call)
         if not webhook.proof.probe(call.body):
@@ -95,6 +98,16 @@ def answer(
     return echoed
 
 
+def sent(webhook: Webhook, call: Call) -> int | None:
+    """When the vendor says it sent this first. Not signed, so that it cannot make anything younger than now."""
+    stamp = call.headers.get(webhook.sent_header, "").strip()
+    return min(int(stamp), call.now) if is_stamp(stamp) else None
+
+
+def dated(event: Event | Skipped, at: int | None) -> Event | Skipped:
+    return replace(event, as_of=at) if isinstance(event, Event) and event.as_of is None else event
+
+
 def hook_of(provider: Provider) -> Webhook:
     if provider.webhook is None:
         raise NotFoundError(f"{provider.name} sends no webhooks", "provider")
@@ -108,14 +121,15 @@ def address(provider: Provider, webhook: Webhook, hooks: Hooks, call: Call) -> s
 
 
 def verify(proof: HmacSignature, secrets: Sequence[str], call: Call) -> None:
-    """Constant-time, over the raw bytes. A timestamp header is part of what is signed and must be recent."""
-    given = call.headers.get(proof.header, "").strip().removeprefix(proof.prefix)
-    if not given:
+    """Constant-time, over the raw bytes. A timestamp is part of what is signed and must be recent."""
+    header = call.headers.get(proof.header, "").strip().removeprefix(proof.prefix)
+    if not header:
         raise InvalidSignatureError(f"the header {proof.header} is missing")
-    stamp = fresh(proof, call)
-    given = given.lower() if proof.encoding == "hex" else given
-    wanted = [signature(proof, secret, call.body, stamp) for secret in secrets]
-    if not any(hmac.compare_digest(given.encode(), want.encode()) for want in wanted):
+    stamp, given = told(proof, header, call)
+    if stamp is not None:
+        fresh(proof, stamp, call.now)
+    wanted = [signature(proof, secret, call.body, stamp or "") for secret in secrets]
+    if not any(hmac.compare_digest(one.encode(), want.encode()) for one in given for want in wanted):
         raise InvalidSignatureError(f"the signature in {proof.header} does not match the body")
 
 
@@ -142,26 +156,39 @@ def verify_published(proof: PublishedKey, app: App, call: Call, keys: Keys) -> N
         raise InvalidSignatureError(f"the signature in {proof.headers[0]} does not match the body")
 
 
-def fresh(proof: HmacSignature, call: Call) -> str:
-    if proof.timestamp_header is None:
-        return ""
-    stamp = call.headers.get(proof.timestamp_header, "").strip()
-    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= LONGEST_STAMP):
-        raise InvalidSignatureError(f"the header {proof.timestamp_header} is missing or not a Unix time")
+def told(proof: HmacSignature, header: str, call: Call) -> tuple[str | None, list[str]]:
+    """The time in what is signed, None where there is none, and the signatures given."""
+    given, stamp = [header], None
+    if proof.stamped:
+        parts = [(name.strip(), value.strip()) for name, _, value in (p.partition("=") for p in header.split(","))]
+        given = [value for name, value in parts if name == "v1"]
+        stamp = next((value for name, value in parts if name == "t"), "")
+    elif proof.timestamp_header:
+        stamp = call.headers.get(proof.timestamp_header, "").strip()
+    return stamp, [one.lower() for one in given] if proof.encoding == "hex" else given
+
+
+def is_stamp(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= LONGEST_STAMP
+
+
+def fresh(proof: HmacSignature, stamp: str, now: int) -> None:
+    where = proof.timestamp_header or proof.header
+    if not is_stamp(stamp):
+        raise InvalidSignatureError(f"the header {where} is missing or not a Unix time")
     # Vendors do not say whether they count seconds or milliseconds: the number of digits does.
     at = int(stamp) if len(stamp) > 11 else int(stamp) * 1000
-    if abs(call.now - at) > proof.tolerance_s * 1000:
-        raise InvalidSignatureError(
-            f"the webhook is stale: {proof.timestamp_header} is over {proof.tolerance_s} s away"
-        )
-    return stamp
+    if abs(now - at) > proof.tolerance_s * 1000:
+        raise InvalidSignatureError(f"the webhook is stale: {where} is over {proof.tolerance_s} s away")
 
 
 def signature(proof: HmacSignature, secret: str, body: bytes, stamp: str) -> str:
-    digest = hmac.digest((secret + proof.key_suffix).encode(), stamp.encode() + body, proof.digest)
+    signed = (f"{stamp}." if proof.stamped else stamp).encode() + body
+    digest = hmac.digest((secret + proof.key_suffix).encode(), signed, proof.digest)
     return digest.hex() if proof.encoding == "hex" else base64.b64encode(digest).decode()
 
 
 def sign(proof: HmacSignature, secret: str, body: bytes, stamp: str = "") -> str:
     """What the vendor would send in the header."""
-    return proof.prefix + signature(proof, secret, body, stamp)
+    made = signature(proof, secret, body, stamp)
+    return f"t={stamp},v1={made}" if proof.stamped else proof.prefix + made

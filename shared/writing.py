@@ -109,6 +109,8 @@ def touch(visit: Visit, news: bool) -> None:
         stamps["last_data_at"] = now
     if visit.job.reason == "webhook" and held.silent_since:
         stamps |= {"silent_since": 0, "last_push_at": now}
+    elif visit.job.reason == "webhook" and 0 < held.trouble_since <= visit.job.as_of:
+        stamps |= {"trouble_since": 0, "last_push_at": now}
     elif not held.silent_since and unannounced(visit, now):
         stamps["silent_since"] = now
     if stamps:

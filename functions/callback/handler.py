@@ -31,16 +31,16 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def arrived(source: Provider, query: dict[str, str], as_json: bool) -> dict[str, Any]:
-    if "state" not in query or not {"code", "error"} & query.keys():
+    if "state" not in query:
         raise BadRequestError("this address is for coming back from a consent page", "state")
     if "error" in query:
         back = oauth.landing(source.id, query["state"])
         told = {"error": "access_denied", "provider": source.id}
         text = f"{source.name} was not connected. You can close this window and try again."
         return redirect(back, told) if back else answer(400, "Not connected", text, as_json, told)
-    held, back = oauth.finish(source, apps(), query["state"], query["code"])
+    held, back = oauth.finish(source, apps(), query)
     made = connections.load(held.id)
-    told = {"connected": source.id, "connection": held.id, "job": made.backfill if made else ""}
+    told = {"connected": held.provider, "connection": held.id, "job": made.backfill if made else ""}
     text = f"{source.name} is connected; the last days are on their way. You can close this window."
     return redirect(back, told) if back and not as_json else answer(200, "Connected", text, as_json, told)
 

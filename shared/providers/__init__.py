@@ -6,12 +6,12 @@ A spec is data; where a vendor is odd, the same value holds a function. Nothing 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from shared.catalogue import Kind
-from shared.errors import ProviderChangedError, TributaryError
+from shared.errors import ProviderChangedError, TributaryError, UnknownProviderError
 from shared.model import Skipped
 from shared.providers.asking import (
     ByDate,
@@ -27,13 +27,15 @@ from shared.providers.asking import (
     one_page,
 )
 from shared.providers.cadence import RHYTHMS, Cadence, Rhythm
+from shared.providers.hosted import Guest, Hosted, Member
 from shared.providers.reading import Json, Map, attempt, bury, dig, per_record
 
 __all__ = [
-    "RHYTHMS", "Account", "ByDate", "ByInstant", "ByPath", "Cadence", "Event", "FileUpload", "HmacSignature", "Holder",
-    "Hook", "Json", "Limit", "Map", "OAuth2", "Point", "Provider", "PublishedKey", "Refusal", "Request", "Resource",
-    "Rhythm", "RowError", "SecretPath", "Subscription", "Subscriptions", "Token", "Upload", "Webhook", "Window",
-    "as_epoch", "as_naive_utc", "as_utc", "attempt", "bury", "dig", "in_turn", "one_page", "per_record",
+    "RHYTHMS", "Account", "ByDate", "ByInstant", "ByPath", "Cadence", "Event", "FileUpload", "Guest", "HmacSignature",
+    "Holder", "Hook", "Hosted", "Json", "Limit", "Map", "Member", "OAuth2", "Point", "Provider", "PublishedKey",
+    "Refusal", "Request", "Resource", "Rhythm", "RowError", "SecretPath", "Subscription", "Subscriptions", "Token",
+    "Upload", "Webhook", "Window", "as_epoch", "as_naive_utc", "as_utc", "attempt", "bury", "dig", "house", "in_turn",
+    "one_page", "per_record",
 ]  # fmt: skip
 
 # ---------------------------------------------------------------- resources
@@ -171,8 +173,10 @@ class Account:
 class HmacSignature:
     """A keyed hash over the raw body (after the timestamp, where there is one).
 
-    `key` says whose secret it is: the provider app's client secret, one derived for the connection in the path, or one
-    the vendor issued when the webhook was made (see `Subscriptions.issued`). `key_suffix` follows it in the key.
+    `key` says whose secret it is: the provider app's client secret, one derived for the connection in the path, one
+    the vendor issued when the webhook was made (see `Subscriptions.issued`), or one of its own that the vendor's site
+    shows the operator. `key_suffix` follows it in the key. `stamped` headers read `t=<time>,v1=<hash>`: what is hashed
+    is the time, a full stop and the body, and while a secret is replaced there are several `v1`.
     """
 
     header: str
@@ -180,8 +184,9 @@ class HmacSignature:
     encoding: Literal["hex", "base64"] = "hex"
     prefix: str = ""
     timestamp_header: str | None = None
+    stamped: bool = False
     tolerance_s: int = 300
-    key: Literal["client_secret", "connection", "issued"] = "client_secret"
+    key: Literal["client_secret", "connection", "issued", "webhook_secret"] = "client_secret"
     key_suffix: str = ""
 
 
@@ -220,7 +225,8 @@ class Event:
 
     `document` asks for one record; `deleted` says it is gone; `payload` is the data itself, in the shape the
     resource's mapping reads, `as_of` its own age where it tells one (so that a replay is no news); `goodbye` says the
-    person ended the grant at the vendor.
+    person ended the grant at the vendor, `successor` that the account goes by another id from now on, `trouble` that an
+    aggregator is refused by its source, and has not given up.
     """
 
     resources: tuple[str, ...] = ()
@@ -231,6 +237,13 @@ class Event:
     payload: Json | None = None
     as_of: int | None = None
     goodbye: bool = False
+    successor: str = ""
+    trouble: bool = False
+
+    @property
+    def is_word(self) -> bool:
+        """Of the vendor, about the connection: there is nothing to ask for."""
+        return self.goodbye or self.trouble or bool(self.successor)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,6 +263,10 @@ class Webhook:
     """And for a call without its proof."""
     hint_delay_s: int = 20
     """Hints wait this long, so that a vendor's burst becomes one fetch."""
+    sent_header: str = ""
+    """The header that dates what is sent, in milliseconds, the same at every attempt: a late attempt is old news."""
+    largest: int = 1_000_000
+    """Bytes. What carries its data may be larger than a hint; API Gateway and Lambda take 4.5 MB at most."""
 
 
 @dataclass(frozen=True)
@@ -297,6 +314,11 @@ class Subscriptions:
 # ---------------------------------------------------------------- the provider
 
 
+def house(provider_id: str) -> str:
+    """The provider itself or, of one of an aggregator's sources, the aggregator."""
+    return provider_id.partition(".")[0]
+
+
 @dataclass(frozen=True)
 class Refusal:
     """An answer that is an error: its status, its headers by names in lower case, and its body."""
@@ -328,7 +350,7 @@ class Provider:
     docs: str
     kind: Kind
     base_url: str
-    auth: OAuth2 | FileUpload
+    auth: OAuth2 | Hosted | FileUpload
     resources: tuple[Resource, ...]
     limits: tuple[Limit, ...] = ()
     """As documented; an operator whose plan differs says so in the app's credentials."""
@@ -350,6 +372,26 @@ class Provider:
     """False where the vendor forbids asking by the clock: then its webhooks are all there is, watched for silence."""
     exclusive_grant: bool = False
     """True where the vendor keeps one live grant an account: a second person's consent ends the first one's."""
+    upstreams: Mapping[str, tuple[str, Kind]] = field(default_factory=dict)
+    """An aggregator's sources by their ids, each with its name and kind. Each is connected, stored and weighed as a
+    provider of its own, `<id>.<upstream>`; credentials, webhooks and limits are the aggregator's."""
+
+    @property
+    def house(self) -> str:
+        """Under which id its credentials are kept, its webhooks come and its calls are counted."""
+        return house(self.id)
+
+    @property
+    def connects(self) -> bool:
+        """Whether people connect to it by consenting on a page of the vendor's."""
+        return isinstance(self.auth, OAuth2 | Hosted)
+
+    def through(self, upstream: str) -> Provider:
+        """Raises UnknownProviderError."""
+        if upstream not in self.upstreams:
+            raise UnknownProviderError(f"{self.name} has no source of that name here", "provider")
+        name, kind = self.upstreams[upstream]
+        return replace(self, id=f"{self.id}.{upstream}", name=f"{name} ({self.name})", kind=kind)
 
     def resource(self, name: str) -> Resource:
         for resource in self.resources:

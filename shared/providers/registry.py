@@ -1,4 +1,5 @@
-"""Finds the providers: every folder beside this file that has a spec. A provider is loaded when it is named."""
+"""Finds the providers: every folder beside this file that has a spec, and the sources of aggregators. A provider is
+loaded when it is named."""
 
 import pkgutil
 from functools import cache
@@ -17,10 +18,11 @@ def provider_ids() -> tuple[str, ...]:
 @cache
 def provider(provider_id: str) -> Provider:
     """Raises UnknownProviderError, naming the ones there are."""
-    if provider_id not in provider_ids():
+    name, _, upstream = provider_id.partition(".")
+    if name not in provider_ids():
         raise UnknownProviderError(f"unknown provider; known are {', '.join(provider_ids())}", "provider")
-    spec: Provider = import_module(f"shared.providers.{provider_id}.spec").PROVIDER
-    return spec
+    spec: Provider = import_module(f"shared.providers.{name}.spec").PROVIDER
+    return spec.through(upstream) if upstream else spec
 
 
 def providers() -> tuple[Provider, ...]:

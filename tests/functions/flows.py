@@ -143,6 +143,30 @@ def readings_pushed_by_a_relay(world: World) -> Jobs:
     return []
 
 
+def its_address_entered(world: World) -> None:
+    world.vendors.clouds["terra"].dashboard_url = "/v1/webhooks/terra"
+
+
+@flow(connected("terra.garmin", filled=False), its_address_entered)
+def a_night_pushed_for_an_account(world: World) -> Jobs:
+    """The message is the data, and the door finds the connection it is sealed for."""
+    world.vendors.lives.reveal(ADA, world.today)
+    world.happens("terra", "night")
+    world.work()
+    return []
+
+
+@flow(connected("terra.garmin", filled=False), its_address_entered)
+def an_account_renamed(world: World) -> Jobs:
+    """By its old name it is found no more, whoever died in between."""
+    cloud: Any = world.vendors.clouds["terra"]
+    old = cloud.users[held("terra.garmin").account].shown()
+    word = {"type": "user_reauth", "old_user": old, "new_user": {**old, "user_id": "another"}}
+    world.post(cloud._hook(word))
+    world.work()
+    return []
+
+
 def relay(world: World) -> None:
     id_ = held("dexcom").id
     url = f"/v1/webhooks/dexcom/{HOOKS.path('dexcom', id_)}"

@@ -9,7 +9,7 @@ from infra.function import code, dependencies
 
 ROOT = Path(__file__).parents[2]
 PLAN = {
-    "connect": (256, 10),
+    "connect": (256, 30),
     "callback": (512, 30),
     "webhook": (256, 10),
     "upload": (512, 30),

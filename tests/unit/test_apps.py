@@ -46,7 +46,16 @@ def test_the_last_generation_lives_for_a_week_after_a_rotation(days: float, aliv
 
 def test_no_two_purposes_share_a_secret() -> None:
     found = [OLD.path("ring", "c1").split(".")[1], OLD.secrets("ring", "c1", NOW)[0], OLD.token("ring")]
-    assert len({secret[:22] for secret in found}) == 3
+    assert len({secret[:22] for secret in [*found, OLD.reference("ring", "c1")]}) == 4
+
+
+def test_a_person_is_called_the_same_for_ever_and_no_two_alike() -> None:
+    """By any of an aggregator's sources, after a rotation, and within what the strictest vendor allows in a name."""
+    named = OLD.reference("ring", "ada@example.org")
+    assert named == Hooks(OLD.key, 9).reference("ring.band", "ada@example.org")
+    assert len({named, OLD.reference("ring", "ben"), OLD.reference("band", "ada@example.org")}) == 3
+    assert named.isalnum()
+    assert len(named) <= 50
 
 
 def test_the_longest_prefix_sends_an_url_elsewhere() -> None:
@@ -54,6 +63,11 @@ def test_the_longest_prefix_sends_an_url_elsewhere() -> None:
     assert app.url("https://a.example/v1/me") == "http://x/v1/me"
     assert app.url("https://a.example/v2/me") == "http://y/two/me"
     assert app.url("https://b.example/v1") == "https://b.example/v1"
+
+
+def test_an_aggregators_sources_share_its_app() -> None:
+    app = App("id", "s")
+    assert Apps(OLD, {"ring": app}).app("ring.band") is app
 
 
 def test_the_secret_is_read_and_a_provider_without_an_app_is_told() -> None:

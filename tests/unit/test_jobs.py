@@ -34,12 +34,14 @@ all_jobs = st.builds(
     window=st.none() | windows,
     deleted=st.booleans(),
     goodbye=st.booleans(),
+    trouble=st.booleans(),
     forced=st.booleans(),
     attempt=st.integers(0, 999),
     not_before=st.integers(0, 2**53),
     waited=st.integers(0, 2**53),
     **dict.fromkeys(
-        ("provider", "connection", "account", "user", "document", "payload", "tracked", "part", "after"), words
+        ("provider", "connection", "account", "user", "document", "payload", "tracked", "part", "after", "successor"),
+        words,
     ),
     **dict.fromkeys(("resources", "services", "same"), many),
     segment=words,
@@ -63,7 +65,7 @@ FULL = Job(
     id="j", task="subscribe", reason="sync", as_of=1, provider="p", connection="c", account="a", user="u",
     resources=("r",), window=("2026-11-20", "2026-11-21"), document="d", deleted=True, goodbye=True, payload="x",
     tracked="t", part="w", services=("s",), segment="1#0", after="C#x", forced=True, attempt=2, received=1, run="r",
-    same=("i",), not_before=3, waited=4,
+    same=("i",), not_before=3, waited=4, successor="b", trouble=True,
 )  # fmt: skip
 
 
@@ -138,6 +140,14 @@ def test_ten_messages_a_call(aws: Aws) -> None:
     assert [read(e["MessageBody"]).id for s in sent for e in s["Entries"]] == [str(n) for n in range(23)]
     assert {e["DelaySeconds"] for s in sent for e in s["Entries"]} == {20}
     assert all(len({e["Id"] for e in s["Entries"]}) == len(s["Entries"]) for s in sent)
+
+
+@given(st.lists(st.integers(1, 262_144), max_size=40))
+def test_a_call_carries_no_more_than_it_may(sizes: list[int]) -> None:
+    bodies = ["x" * size for size in sizes]
+    found = list(jobs.batches(bodies))
+    assert [body for batch in found for body in batch] == bodies
+    assert all(1 <= len(batch) <= 10 and sum(map(len, batch)) <= 262_144 for batch in found)
 
 
 def test_a_message_not_taken_is_an_error(aws: Aws) -> None:

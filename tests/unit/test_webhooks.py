@@ -83,6 +83,49 @@ def test_a_forged_header_is_refused(headers: dict[str, str]) -> None:
         take(stamped(str(NOW), b"{}", **headers))
 
 
+JOINT = HmacSignature(header="x-signature", stamped=True, key="webhook_secret")
+OWN = replace(APP, webhook_secret="hook-secret")
+
+
+def joint(header: str, app: App = OWN) -> list[Any]:
+    return accept(provider(proof=JOINT), app, HOOKS, Call({"x-signature": header}, b'{"who":"ada"}', None, NOW))[1]
+
+
+def test_a_time_beside_its_signature_is_taken_whoever_else_signed() -> None:
+    header = sign(JOINT, "hook-secret", b'{"who":"ada"}', str(NOW // 1000))
+    other = sign(JOINT, "older-secret", b'{"who":"ada"}', str(NOW // 1000)).partition(",")[2]
+    for good in (header, f" {header},{other}", ", ".join(reversed(header.split(","))), f"{other},{header}"):
+        assert joint(good) == [Event(account="ada")]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "t=", ",", "=", f"t={NOW // 1000}", f"t={NOW // 1000},v1=", f"t={NOW // 1000},v1=é", "v1=00", "t=1,t=2,v1=0"],
+)
+def test_a_forged_time_and_signature_are_refused(header: str) -> None:
+    with pytest.raises(InvalidSignatureError):
+        joint(header)
+
+
+def test_a_secret_that_nobody_entered_proves_nothing() -> None:
+    """A hash under the empty key is one that everybody can make."""
+    for secret in ("", APP.client_secret):
+        with pytest.raises(InvalidSignatureError):
+            joint(sign(JOINT, secret, b'{"who":"ada"}', str(NOW // 1000)), APP)
+
+
+@pytest.mark.parametrize(
+    ("sent", "as_of"),
+    [("", None), ("soon", None), ("9" * 5000, None), (str(NOW - DAY), NOW - DAY), (str(NOW + DAY), NOW)],
+)
+def test_what_is_sent_again_is_as_old_as_it_was(sent: str, as_of: int | None) -> None:
+    """That header is not signed: it can only make a message older."""
+    hooked = provider(proof=JOINT, sent_header="x-sent")
+    header = sign(JOINT, "hook-secret", b'{"who":"ada"}', str(NOW // 1000))
+    call = Call({"x-signature": header, "x-sent": sent}, b'{"who":"ada"}', None, NOW)
+    assert accept(hooked, OWN, HOOKS, call)[1] == [Event(account="ada", as_of=as_of)]
+
+
 def test_spelling_of_a_true_signature_does_not_matter() -> None:
     call = stamped(str(NOW))
     loud = call.headers["x-signature"].removeprefix("v1=").upper()

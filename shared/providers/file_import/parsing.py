@@ -15,6 +15,7 @@ import orjson
 from shared.catalogue import MG_DL_PER_MMOL_L, Range
 from shared.errors import BadRequestError, SkipRecordError, TooLargeError
 from shared.providers import RowError, Upload
+from shared.providers.file_import import libreview
 from shared.providers.file_import.times import moment
 
 MAX_BYTES = 5 * 1024 * 1024
@@ -45,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """Every row of the file is in one of the two, in the file's order."""
+    """Every row of the file that is a reading is in one of the two, in the file's order."""
 
     rows: list[Row]
     errors: list[RowError]
@@ -119,7 +120,11 @@ def zone_of(name: str | None) -> ZoneInfo | None:
 
 
 def csv_records(text: str) -> Iterator[tuple[int, Cells | CellError]]:
-    lines = table(text, delimiter_of(text))
+    found = list(table(text, delimiter_of(text)))
+    if libreview.unit(found):
+        yield from libreview.records(found)
+        return
+    lines = iter(found)
     header = [cell.strip().lower() for cell in next(lines, (1, []))[1]]
     for names in (GLUCOSE, TIME):
         if not any(name in header for name in names):
