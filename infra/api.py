@@ -36,6 +36,7 @@ ROUTES = (
     Route("POST", "/v1/refresh", "sync"),
     Route("POST", "/v1/uploads", "upload"),
     Route("POST", "/v1/exports", "export"),
+    Route("POST", "/v1/push/{platform}", "push"),
     Route("DELETE", "/v1/connections/{connection}", "disconnect"),
     Route("DELETE", "/v1/user", "erase"),
     Route("GET", "/v1/profile", "profile"),

@@ -67,7 +67,7 @@ def _failure(name: str) -> str:
 def _roles(stack: "Tributary") -> Iterator[Departure]:
     # The rule's id contains the bucket's logical id, so it is asked for, not written down.
     raw = stack.get_logical_id(cast(cdk.CfnElement, stack.store.raw.node.default_child))
-    prefixes = {"webhook": ("inbox",), "upload": ("inbox",)} | {
+    prefixes = dict.fromkeys(("webhook", "push", "upload"), ("inbox",)) | {
         "worker": ("inbox", "raw", "exports"), "worker-bulk": ("inbox", "raw"), "exporter": ("exports",),
         "api": ("exports",),
     }  # fmt: skip

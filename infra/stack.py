@@ -31,8 +31,8 @@ CLOCKS_S = 5
 
 class Tributary(Stack):
     """
-    connect  callback  disconnect  erase     webhook  upload  sync  poll ── segments (+DLQ)    api  events
-       └────────┴───────────┴───────┴──┐         └───────┴──────┴─────┘                 readings  periods
+    connect  callback  disconnect  erase  webhook push upload sync poll ── segments (+DLQ)     api  events
+       └────────┴───────────┴───────┴──┐     └──────┴────┴─────┴────┘                   readings  periods
                          connections, tokens             one small job                      └──┬──┘
                                                  │                    │                        │ reads
                                                  │                    │
@@ -96,6 +96,7 @@ class Tributary(Stack):
             "callback": (512, DOOR_S, (*own, control(*EDIT, "ConditionCheckItem"), data(*MERGE), *either)),
             "webhook": (256, 10, (*own, control("GetItem", "PutItem", "Query"), drop, fresh.send)),
             "upload": (512, DOOR_S, (*own, control(*EDIT), data(*MERGE), drop, fresh.send)),
+            "push": (512, DOOR_S, (*own, control(*MERGE), data("GetItem", "UpdateItem"), drop, *either)),
             "sync": (256, 10, (*own, control(*MERGE), data("GetItem", "Query"), *either)),
             "export": (256, 10, (own[0], control("PutItem"), self.exports.send)),
             "api": (

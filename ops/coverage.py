@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shared import oauth
 from shared.catalogue import METRICS
-from shared.providers import FileUpload, HmacSignature, Hosted, Provider, Resource
+from shared.providers import FileUpload, HmacSignature, Hosted, PhonePush, Provider, Resource
 from shared.providers.registry import providers
 from shared.settings import BACKFILL_DAYS
 
@@ -144,10 +144,14 @@ def way_in(provider: Provider) -> str:
         return f"file ({', '.join(provider.auth.formats)})"
     if isinstance(provider.auth, Hosted):
         return "a page of its own, opened with the app's key"
+    if isinstance(provider.auth, PhonePush):
+        return "the first push"
     return "OAuth 2, PKCE" if provider.auth.pkce else "OAuth 2"
 
 
 def told(provider: Provider) -> str:
+    if isinstance(provider.auth, PhonePush):
+        return "the person's phone"
     if provider.webhook is None:
         return NO
     if isinstance(provider.webhook.proof, HmacSignature) and provider.webhook.proof.key == "connection":
@@ -184,6 +188,8 @@ def polled(provider: Provider) -> str:
 def depth(provider: Provider) -> str:
     if isinstance(provider.auth, FileUpload):
         return "what the file holds"
+    if isinstance(provider.auth, PhonePush):
+        return "what the phone sends"
     older = min(BACKFILL_DAYS, provider.history_days or BACKFILL_DAYS)
     return f"{oauth.FRESH_DAYS + older} days"
 

@@ -125,7 +125,7 @@ def add(commands: Any) -> None:
         action.add_argument("--provider", default="", help="of this provider only")
         action.add_argument("--cause", default="", help="whose cause holds this text, in any case")
         action.add_argument(
-            "--reason", default="", help="by what the job was made: webhook, poll, backfill, sync, upload"
+            "--reason", default="", help="by what the job was made: webhook, poll, backfill, sync, upload, push"
         )
         action.add_argument("--message", default="", help="whose id begins so")
         action.add_argument("--older-than", default="", metavar="AGE", help="first sent so long ago, as 90m, 12h or 3d")

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from shared.catalogue import METRICS
-from shared.filing import grounded
+from shared.filing import at_home, grounded
 from shared.local_time import Zones, local_day
 from shared.model import Deletion, Document, Episode, Item, Reading, Series, Skipped
 from shared.providers import Provider, Resource
@@ -61,8 +61,8 @@ class Explainer:
                 yield self.episode(item, item.episode)
 
     def day(self, document: Document, at: int | None) -> str | None:
-        if at is None and document.episode:
-            at = document.episode.end
+        if at is None and document.episode and not document.day:
+            return next(at_home(document, self.zones))[0]
         if document.day or at is None:
             return document.day
         return local_day(at, document.offset, self.zones)
@@ -104,7 +104,7 @@ class Explainer:
             "label": episode.label,
             "start": iso(episode.start),
             "end": iso(episode.end),
-            "day": self.day(document, episode.end),
+            "day": self.day(document, None),
             "identity": f"{self.source}:{document.id}",
             "stages": [[iso(start), iso(end), name] for start, end, name in episode.stages],
             "readings": {r.metric: round(r.value, 4) for r in episode.readings},

@@ -7,6 +7,10 @@ import json
 from importlib import import_module
 from typing import Any
 
+from pydantic.json_schema import models_json_schema
+
+from shared.push_shapes import PushBatch, PushDelete, PushItem
+
 TITLE, VERSION = "Tributary", "1"
 ABOUT = """\
 Every wearable, one stream.
@@ -34,21 +38,14 @@ long each time.
 
 **Where a number comes from.** `GET /v1/provenance` with the day, metric, source and resource of any figure."""
 FUNCTIONS = (
-    "connect",
-    "profile",
-    "disconnect",
-    "erase",
-    "sync",
-    "upload",
-    "export",
-    "events",
-    "api",
-    "readings",
-    "periods",
+    *("connect", "profile", "disconnect", "erase", "sync", "push", "upload", "export"),
+    *("events", "api", "readings", "periods"),
 )
 BEARER = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
 OPEN = ("/v1/connect/{provider}", "get")
 FILE = {"required": True, "content": {"text/csv": {}, "application/json": {}}}
+SHAPES = "#/components/schemas/{model}"
+BATCH = {"required": True, "content": {"application/json": {"schema": {"$ref": SHAPES.format(model="PushBatch")}}}}
 TEXT = {"type": "string"}
 USER = {
     "name": "x-user-id", "in": "header", "required": False, "schema": TEXT,
@@ -76,6 +73,10 @@ def description() -> dict[str, Any]:
         for method, operation in methods.items():
             finish(operation, method, (path, method) == OPEN, schemas)
     paths["/v1/uploads"]["post"]["requestBody"] = FILE
+    paths["/v1/push/{platform}"]["post"]["requestBody"] = BATCH
+    _, found = models_json_schema([(PushBatch, "validation"), (PushItem, "validation"), (PushDelete, "validation")],
+                                  ref_template=SHAPES)  # fmt: skip
+    schemas |= found["$defs"]
     return {
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": VERSION, "description": ABOUT},

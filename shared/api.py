@@ -22,6 +22,7 @@ from shared.schemas import ErrorReply, GatewayReply
 ACT_FOR_USERS = {"users:act", "tributary/users:act"}
 LONGEST_DAYS = 366
 EARLIEST, LATEST = date(1970, 1, 1), date(2999, 12, 31)
+PLACES = ("body", "query", "path", "header")
 REFUSALS = (400, 403, 404, 500)
 BY_GATEWAY = (401, 429)
 
@@ -47,7 +48,7 @@ def resolver() -> APIGatewayHttpResolver:
     def invalid(error: RequestValidationError) -> Response[str]:
         first = error.errors()[0]
         # A body that is not JSON is "at" a byte of it.
-        where = [part for part in first["loc"] if isinstance(part, str) and part not in ("body", "query", "path")]
+        where = [part for part in first["loc"] if isinstance(part, str) and part not in PLACES]
         return fault(app, 400, "bad_request", first["msg"], ".".join(where) or "body")
 
     def not_json(error: Exception) -> Response[str]:

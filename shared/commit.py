@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from shared.catalogue import Kind
 from shared.knowledge import Known, News, learn
 from shared.model import Document
+from shared.nights import joined
 from shared.packing import pack
 from shared.sections import Key, Section
 from shared.summary import summarise
@@ -44,6 +45,10 @@ class Change:
         """The change without the documents that are not wanted."""
         kept = tuple(document for document in self.news.documents if wanted(document))
         return replace(self, news=replace(self.news, documents=kept))
+
+    def without(self, ids: frozenset[str]) -> Change:
+        """The change, and these documents gone with it."""
+        return replace(self, news=replace(self.news, deleted=self.news.deleted | ids))
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ def proposal(section: Section, change: Change, by: str) -> Section | None:
     received, corrected = (section.received, news.as_of) if section.rev else (news.as_of, 0)
     return replace(
         section, as_of=known.as_of, by=by, hash=digest, data=data, raw=change.raw or section.raw, ids=ids,
-        holds=holds(known.documents.values()), received=received, corrected=corrected,
+        holds=holds(joined(known.documents.values())), received=received, corrected=corrected,
     )  # fmt: skip
 
 

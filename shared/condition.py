@@ -7,7 +7,7 @@ from typing import Literal
 
 from shared.connections import Connection
 from shared.model import DAY
-from shared.providers import OAuth2, Provider
+from shared.providers import OAuth2, PhonePush, Provider
 from shared.providers.registry import provider as provider_of
 
 QUIET_MS = 2 * DAY
@@ -50,7 +50,7 @@ def of(held: Connection, provider: Provider, now: int) -> Condition:
     if held.trouble_since:
         return Condition("degraded", "source_refuses", held.trouble_since)
     heard = max(held.last_data_at, held.since)
-    if provider.connects and now - heard > QUIET_MS:
+    if (provider.connects or isinstance(provider.auth, PhonePush)) and now - heard > QUIET_MS:
         return Condition("degraded", "no_data", heard + QUIET_MS)
     if missing_scopes(held, provider):
         return Condition("degraded", "missing_scopes", held.since)

@@ -66,8 +66,14 @@ def entries(user: str) -> list[dict[str, Any]]:
 
 def ended(user: str, provider: str) -> str | None:
     """Why the consent to this provider ended, if it did."""
+    said = last(user, provider)
+    return str(said["cause"]) if said and said["action"] == "withdrawn" else None
+
+
+def last(user: str, provider: str) -> dict[str, Any] | None:
+    """What was last said about this provider."""
     said = [entry for entry in entries(user) if entry["provider"] == provider]
-    return str(said[-1]["cause"]) if said and said[-1]["action"] == "withdrawn" else None
+    return said[-1] if said else None
 
 
 def head(user: str) -> dict[str, Any] | None:

@@ -114,9 +114,10 @@ def merge(day: str, found: Iterable[Slot], priority: Priority = NO_PRIORITY) -> 
     return Day(day, ordered, chosen)
 
 
-def within_source(value: Value) -> tuple[bool, bool, int, str]:
-    """What the person entered beats the vendor's figure for the day, which beats what we count from its samples."""
-    return value.stats.manual, value.stats.total, value.stats.n, value.slot.resource
+def within_source(value: Value) -> tuple[bool, bool, int, int, str]:
+    """What the person entered beats the vendor's figure for the day, which beats what we count from its samples; of
+    several apps' the kind of device decides, then the most samples."""
+    return value.stats.manual, value.stats.total, -rank(value), value.stats.n, value.slot.resource
 
 
 def choose(metric: str, values: list[Value], trusted: Sequence[str] = ()) -> Choice:

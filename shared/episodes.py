@@ -12,6 +12,7 @@ from shared.catalogue import METRICS
 from shared.cursor import Place
 from shared.local_time import Zones, offsets
 from shared.model import Document, Episode
+from shared.nights import joined
 from shared.providers.registry import provider
 from shared.sections import Section
 
@@ -50,6 +51,11 @@ class Told:
         return self.section.key.source
 
     @property
+    def teller(self) -> tuple[str, str]:
+        """The source, or one of several apps in it."""
+        return self.source, self.section.key.resource.partition("@")[2]
+
+    @property
     def weight(self) -> int:
         return 1 + len(self.episode.stages) + sum(len(series.times) for series in self.episode.series)
 
@@ -75,7 +81,7 @@ def page(user: str, asked: Asked, zones: Zones, trusted: Sequence[str], given: s
 
 
 def told_in(section: Section, asked: Asked, zones: Zones) -> Iterator[Told]:
-    for document in section.documents():
+    for document in joined(section.documents()):
         episode = document.episode
         if episode and episode.kind in asked.kinds:
             [offset] = offsets([episode.end], document.offset, zones)
@@ -84,11 +90,12 @@ def told_in(section: Section, asked: Asked, zones: Zones) -> Iterator[Told]:
 
 
 def judged(told: Iterable[Told], trusted: Sequence[str] = ()) -> list[Told]:
-    """By start. Pure: the episodes of one day in any order are judged the same. Two of one source are two."""
+    """By start. Pure: the episodes of one day in any order are judged the same. Two that one source, or one app in it,
+    tells of are two."""
     best: list[Told] = []
     rest: list[Told] = []
     for candidate in sorted(told, key=lambda t: standing(t, trusted)):
-        rivals = (t for t in best if t.source != candidate.source)
+        rivals = (t for t in best if t.teller != candidate.teller)
         (rest if any(same_hours(candidate.episode, t.episode) for t in rivals) else best).append(candidate)
     return sorted([*best, *(replace(t, preferred=False) for t in rest)], key=lambda t: (t.episode.start, t.source))
 
@@ -97,7 +104,7 @@ def standing(told: Told, trusted: Sequence[str]) -> tuple[int, bool, int, int, s
     """As a day's figures are judged: whom the person trusts, what they entered, the kind of device;
     then the longest."""
     source, prefer = told.source, METRICS[JUDGED_BY[told.episode.kind]].prefer
-    kind = provider(source).kind
+    kind = provider(source).kind_of(told.section.key.resource)
     return (
         trusted.index(source) if source in trusted else len(trusted),
         not told.document.manual,

@@ -22,7 +22,7 @@ PATIENCE = 3
 """How often the goodbyes are put off for a vendor that is busy."""
 FIRST, AGAIN = "first sweep", "second sweep"
 DATA = {"P": "sections", "D": "days", "T": "tombstones", "Z": "profiles"}
-KINDS = {**DATA, "C": "connections", "J": "jobs", "N": "consents", "S": "sign-ins begun"}
+KINDS = {**DATA, "C": "connections", "J": "jobs", "N": "consents", "S": "sign-ins begun", "I": "pushes"}
 
 
 def erase(job: Job) -> None:

@@ -33,10 +33,11 @@ def forget(job: Job, held: Connection) -> None:
     source = provider(held.provider)
     for name in job.resources:
         # First of all: an answer fetched before the deletion may still be on its way.
-        sections.bury(held.user, source.id, name, job.document, job.as_of)
-        for key in sections.holding(held.user, source.id, name, job.document, job.id):
+        sections.bury(held.user, source.id, name, [job.document], job.as_of)
+        for key in sections.holding(held.user, source.id, [name], [job.document], job.id):
             news = News(job.as_of, deleted=frozenset({job.document}))
-            said = commit(sections, Change(key, news, source.kind, version=source.resource(name).version), job.id)
+            kind, version = source.kind_of(key.resource), source.resource(name).version
+            said = commit(sections, Change(key, news, kind, version=version), job.id)
             announce([said] if said else [])
 
 
@@ -80,7 +81,7 @@ def aggregate(job: Job) -> None:
     window = job.days()
     assert window is not None
     for section in sections.sections(job.user, window.first.isoformat(), window.last.isoformat(), consistent=True):
-        publish(sections, section, provider(section.key.source).kind)
+        publish(sections, section, provider(section.key.source).kind_of(section.key.resource))
     if job.tracked:
         finish(job.tracked, job.part)
 

@@ -146,7 +146,11 @@ class NotGrantedError(TributaryError):
 
 
 class SkipRecordError(TributaryError):
-    """One record cannot be mapped; the others can."""
+    """One record cannot be mapped; the others can. `field` is the one at fault, where one is."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class ProviderChangedError(TributaryError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -37,9 +38,8 @@ def answer(visit: Visit, credentials: Apps, bulk: bool = False, until: int = 0) 
     """
     for question in visit.questions:
         question.as_of = visit.job.as_of
-        if visit.job.payload:
-            question.pages = [disclose(visit.connection, visit.job)]
-            question.replies = [orjson.loads(question.pages[0])]
+    if visit.job.payload:
+        hand_out(visit)
     asked = [question for question in visit.questions if question.request]
     if asked:
         app = credentials.app(visit.provider.id)
@@ -58,6 +58,15 @@ def answer(visit: Visit, credentials: Apps, bulk: bool = False, until: int = 0) 
                 compare(visit, question)
             except ProviderChangedError as error:  # the reply is kept all the same: it is what shows why
                 question.error = error
+
+
+def hand_out(visit: Visit) -> None:
+    """What a door received; of a push, to each resource its own part."""
+    plain = disclose(visit.connection, visit.job)
+    told = orjson.loads(plain)
+    for question in visit.questions:
+        part = question.resource.part(told) if visit.job.reason == "push" else told
+        question.pages, question.replies = [plain if part is told else orjson.dumps(part)], [part]
 
 
 def asking(visit: Visit, app: App, token: str) -> Callable[[Question], None]:
@@ -113,15 +122,26 @@ def compare(visit: Visit, question: Question) -> None:
 def mapped(visit: Visit, question: Question) -> Filed:
     """What the replies become. Raises ProviderChangedError."""
     filed = file(visit.answer(question))
-    if question.window is None:
-        filed.changes.extend(departed(visit, question, filed.deletions))
+    if question.window is None and filed.deletions:
+        changes = {change.key: change for change in filed.changes}
+        for change in departed(visit, question, frozenset(filed.deletions)):
+            changes[change.key] = changes[change.key].without(change.news.deleted) if change.key in changes else change
+        filed = replace(filed, changes=list(changes.values()))
     return filed
 
 
-def departed(visit: Visit, question: Question, ids: list[str]) -> Iterator[Change]:
-    """A document asked for by its id may turn out to be none any more, wherever it was."""
-    for id_ in ids:
-        where = visit.connection.user, visit.provider.id, question.resource.name
-        for key in sections.holding(*where, id_, visit.job.id):
-            news = News(question.as_of, deleted=frozenset({id_}))
-            yield Change(key, news, visit.provider.kind, version=question.resource.version)
+def departed(visit: Visit, question: Question, ids: frozenset[str]) -> Iterator[Change]:
+    """A document asked for by its id, or told of, may turn out to be none any more, wherever it was."""
+    # Whoever tells of them may not say of which resource they are: one walk finds those of all.
+    told = bool(visit.job.payload)
+    wanted = tuple(q.resource.name for q in visit.questions) if told else (question.resource.name,)
+    if (wanted, ids) not in visit.walked:
+        where = visit.connection.user, visit.provider.id
+        for name in wanted if told else ():
+            # First of all: what was pushed before the deletion may still be on its way.
+            sections.bury(*where, name, ids, question.as_of)
+        visit.walked[wanted, ids] = list(sections.holding(*where, wanted, ids, visit.job.id))
+    for key in visit.walked[wanted, ids]:
+        if key.resource.partition("@")[0] == question.resource.name:
+            news, kind = News(question.as_of, deleted=ids), visit.provider.kind_of(key.resource)
+            yield Change(key, news, kind, version=question.resource.version)

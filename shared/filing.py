@@ -13,18 +13,20 @@ from shared.commit import Change
 from shared.errors import ProviderChangedError
 from shared.knowledge import News
 from shared.local_time import Zones, by_day, from_wall_clock, local_day
-from shared.model import Deletion, Document, Episode, Reading, Series, Skipped
+from shared.model import DAY, HOUR, Deletion, Document, Episode, Reading, Series, Skipped
 from shared.packing import normal
 from shared.providers import Provider, Resource, Window
 from shared.sections import Key
 
 T = TypeVar("T", Document, Episode)
+EVENING = 18 * HOUR
 
 
 @dataclass(frozen=True)
 class Answer:
     """What one question brought: its pages, and when the fetch began. `window` are the days it answers for, padding
-    excluded; None for a document, a push or a file, which speak only of what they hold."""
+    excluded; None for a document, a push or a file, which speak only of what they hold. `app` is whose records these
+    are, where the provider passes on those of several."""
 
     user: str
     provider: Provider
@@ -33,13 +35,15 @@ class Answer:
     as_of: int
     zones: Zones
     window: Window | None = None
+    app: str = ""
 
     @property
     def whole(self) -> bool:
         return self.window is not None and self.resource.mode == "replace"
 
     def key(self, day: str) -> Key:
-        return Key(self.user, day, self.provider.id, self.resource.name)
+        name = f"{self.resource.name}@{self.app}" if self.app else self.resource.name
+        return Key(self.user, day, self.provider.id, name)
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Filed:
 
 def file(answer: Answer) -> Filed:
     """Raises ProviderChangedError where not one of the records could be read."""
-    days: dict[str, list[Document]] = defaultdict(list)
+    apps: dict[str, dict[str, list[Document]]] = {"": defaultdict(list)}
     deletions, skipped, unread, seen = [], [], 0, 0
     for item in (item for page in answer.resource.joined(answer.pages) for item in answer.resource.map(page)):
         seen += 1
@@ -63,13 +67,16 @@ def file(answer: Answer) -> Filed:
         else:
             kept, dropped = in_range(grounded(item, answer.zones))
             skipped.extend(dropped)
+            days = apps.setdefault(item.app, defaultdict(list))
             for day, document in at_home(standing(kept, answer), answer.zones):
                 days[day].append(document)
     if seen and unread == seen:
         raise ProviderChangedError(
             f"{answer.provider.name} {answer.resource.name}: no record could be read ({skipped[0].reason})"
         )
-    return Filed(list(changes(answer, days, frozenset(deletions))), deletions, skipped)
+    gone = frozenset(deletions)
+    found = (change for app, days in apps.items() for change in changes(replace(answer, app=app), days, gone))
+    return Filed(list(found), deletions, skipped)
 
 
 def changes(answer: Answer, days: Mapping[str, list[Document]], deleted: frozenset[str]) -> Iterator[Change]:
@@ -114,7 +121,8 @@ def samples_of(documents: Iterable[Document]) -> frozenset[tuple[str, int]]:
 
 
 def change(answer: Answer, day: str, news: News) -> Change:
-    return Change(answer.key(day), news, answer.provider.kind, version=answer.resource.version)
+    key = answer.key(day)
+    return Change(key, news, answer.provider.kind_of(key.resource), version=answer.resource.version)
 
 
 def in_range(document: Document) -> tuple[Document, list[Skipped]]:
@@ -148,11 +156,13 @@ def _possible_samples(series: Series, possible: Any) -> Series:
 
 def at_home(document: Document, zones: Zones) -> Iterator[tuple[str, Document]]:
     """The document under its local day. The vendor's naming wins; a record lives on one day, that of its end (a sleep
-    belongs to its wake day); samples that stand for themselves are cut at the wearer's midnights."""
+    belongs to its wake day); samples that stand for themselves are cut at the wearer's midnights. A stage does not
+    know when its sleep ends: from the evening on it is of the day after."""
     if document.day:
         yield document.day, document
     elif document.id:
-        yield local_day(last_instant(document), document.offset, zones), document
+        evening = EVENING if document.episode and document.episode.kind == "stage" else DAY
+        yield local_day(last_instant(document) + DAY - evening, document.offset, zones), document
     else:
         yield from cut(document, zones)
 

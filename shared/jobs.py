@@ -23,7 +23,7 @@ RECEIVES = 5
 """How often a message may be received; one that fails the last time goes to the dead letters."""
 
 Task = Literal["sync", "subscribe", "aggregate", "everyone", "disconnect", "erase", "replay", "look", "export"]
-Reason = Literal["webhook", "poll", "review", "backfill", "sync", "upload"]
+Reason = Literal["webhook", "poll", "review", "backfill", "sync", "upload", "push"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,9 +51,10 @@ Zone: TypeAlias = tuple[str, float]
 @dataclass(frozen=True, slots=True)
 class Episode:
     """A sleep, a workout, an event, or a device when last heard of. What it carries belongs to it: none of it counts
-    towards the day by itself."""
+    towards the day by itself. A `stage`, its name the label, is a stretch of a sleep that is told in stretches, each a
+    record of its own: they are joined when they are read (`shared/nights.py`)."""
 
-    kind: Literal["sleep", "nap", "workout", "event", "device"]
+    kind: Literal["sleep", "nap", "stage", "workout", "event", "device"]
     start: int
     end: int
     label: str = ""
@@ -71,7 +72,8 @@ class Document:
     wins where given; else each instant's day follows from `offset` or the person's zone history. `as_of` is the
     vendor's version of this record (updated_at, modified), where it has one. `manual` says that the person entered
     it by hand; only a document with an id can say so. `floating`: its times are the wearer's wall clock read as if it
-    were UTC, and the person's zone history says when that was; lengths are real.
+    were UTC, and the person's zone history says when that was; lengths are real. `app` is whose record it is where the
+    provider only passes on what other apps and devices measured, as `<kind>:<name>`; each has sections of its own.
     """
 
     id: str = ""
@@ -83,6 +85,7 @@ class Document:
     episode: Episode | None = None
     manual: bool = False
     floating: bool = False
+    app: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from datetime import date
 from shared import sections
 from shared.commit import holds
 from shared.model import Document
+from shared.nights import joined
 from shared.sections import Section
 
 
@@ -40,7 +41,7 @@ def of_day(user: str, day: date, metric: str, source: str, resource: str, fresh:
     """One Query, of one day. `metric` may also be a kind of episode; empty words ask for everything."""
     asked = day.isoformat()
     for section in sections.sections(user, asked, asked, fresh, holding=[metric] if metric else ()):
-        documents = tuple(d for d in section.documents() if not metric or metric in holds([d]))
+        documents = tuple(d for d in joined(section.documents()) if not metric or metric in holds([d]))
         if documents and source in ("", section.key.source) and resource in ("", section.key.resource):
             yield Origin(section, documents)
 

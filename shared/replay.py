@@ -81,7 +81,7 @@ def again(job: Job, held: Connection, source: Provider) -> Counts:
 
 def concerns(job: Job, source: Provider, key: Key) -> bool:
     wanted = job.resources or tuple(resource.name for resource in source.resources)
-    return key.source == source.id and key.resource in wanted
+    return key.source == source.id and key.resource.partition("@")[0] in wanted
 
 
 def reopened(held: Connection, source: Provider, pointer: tuple[str, str]) -> Question | None:
@@ -123,7 +123,8 @@ class Reply:
         source, version = self.visit.provider, self.question.resource.version
         silent = [key for key in self.pointing if key not in spoken]
         nothing = News(self.question.as_of)
-        return [*self.filed.changes, *(Change(key, nothing, source.kind, version=version) for key in silent)]
+        left = (Change(key, nothing, source.kind_of(key.resource), version=version) for key in silent)
+        return [*self.filed.changes, *left]
 
     @cached_property
     def stored(self) -> dict[Key, Section]:
@@ -209,7 +210,8 @@ class Reply:
         for here, stayed in self.stays.items():
             ids = frozenset(i for i, key in stayed.items() if i in there[key].ids)
             news = News(self.question.as_of, deleted=ids)
-            yield Change(here, news, self.visit.provider.kind, version=self.question.resource.version)
+            kind = self.visit.provider.kind_of(here.resource)
+            yield Change(here, news, kind, version=self.question.resource.version)
 
     def own(self, change: Change) -> Change:
         news, stayed = change.news, self.stays.get(change.key, {})

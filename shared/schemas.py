@@ -172,8 +172,8 @@ class WrittenDays(BaseModel):
 class Event(BaseModel):
     """One attempt to serve something that came in. What had to wait, or failed and was tried again, has several."""
 
-    id: str = Field(description="Of the webhook's event, the upload, or the job's window")
-    reason: Literal["webhook", "poll", "review", "backfill", "sync", "upload"]
+    id: str = Field(description="Of the webhook's event, the upload, the push, or the job's window")
+    reason: Literal["webhook", "poll", "review", "backfill", "sync", "upload", "push"]
     provider: str
     connection: str
     received: str = Field(description="When our door took it, or it was queued")

@@ -3,12 +3,13 @@
 pk user   sk P#<day>#<source>#<resource>   data, hash, rev, as_of, by, raw, ids, holds, received, corrected
 pk user   sk D#<day>                       <source>#<resource>: {rev, at, kind, stats}
 pk user   sk Z                             the person: zone history, and what they told us
-pk user   sk T#<source>#<resource>#<id>    a deletion whose document was not here (30 days)
+pk user   sk T#<source>#<resource>#<hash>  gone, as_of: deletions, of documents that may still come (30 days)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -129,11 +130,14 @@ def set_slot(key: Key, rev: int, at: int, kind: str, stats: dict[str, Stats]) ->
     )
 
 
-def bury(user: str, source: str, resource: str, id_: str, as_of: int) -> None:
-    """Remembers a deletion: what was deleted may still be on its way here."""
+def bury(user: str, source: str, resource: str, ids: Collection[str], as_of: int) -> None:
+    """Remembers deletions, one item for all of them: what was deleted may still be on its way here."""
+    named = sorted(ids)
+    digest = hashlib.sha256(orjson.dumps(named)).hexdigest()[:32]
     item: dict[str, AttributeValueTypeDef] = {
         "pk": {"S": user},
-        "sk": {"S": f"T#{source}#{resource}#{id_}"},
+        "sk": {"S": f"T#{source}#{resource}#{digest}"},
+        "gone": {"SS": named},
         "as_of": {"N": str(as_of)},
         "expires": {"N": str((as_of + TOMBSTONE_DAYS * DAY) // 1000)},
     }
@@ -141,12 +145,15 @@ def bury(user: str, source: str, resource: str, id_: str, as_of: int) -> None:
 
 
 def buried(user: str, source: str, resource: str, ids: Iterable[str], now: int) -> dict[str, int]:
-    """Which of these documents were deleted before they came, and when."""
-    keys: list[dict[str, AttributeValueTypeDef]] = [
-        {"pk": {"S": user}, "sk": {"S": f"T#{source}#{resource}#{i}"}} for i in ids
-    ]
-    stones = (i for i in _batch_get(keys) if int(i["expires"]["N"]) * 1000 > now)
-    return {item["sk"]["S"].split("#", 3)[3]: int(item["as_of"]["N"]) for item in stones}
+    """Which of these documents were deleted before they came, and when. One Query, however many they are."""
+    found: dict[str, int] = {}
+    wanted = frozenset(ids)
+    place = f"T#{source}#{resource}"
+    for item in query(user, f"{place}#", f"{place}$", consistent=True) if wanted else ():
+        if int(item["expires"]["N"]) * 1000 > now:
+            for id_ in wanted.intersection(item["gone"]["SS"]):
+                found[id_] = max(found.get(id_, 0), int(item["as_of"]["N"]))
+    return found
 
 
 def day_items(user: str, days: Sequence[str]) -> list[dict[str, Any]]:
@@ -157,16 +164,19 @@ def day_items(user: str, days: Sequence[str]) -> list[dict[str, Any]]:
     return [found.get(f"D#{day}", {}) for day in days]
 
 
-def holding(user: str, source: str, resource: str, id_: str, by: str) -> Iterator[Key]:
-    """The section that holds a document, and those the job `by` wrote last: it may have taken the document out of one
-    and died. Newest day first; rare, and so a walk rather than an index."""
-    suffix = f"#{source}#{resource}"
+def holding(user: str, source: str, resources: Collection[str], ids: Iterable[str], by: str) -> Iterator[Key]:
+    """The sections of these resources that hold one of the documents, and those the job `by` wrote last: it may have
+    taken a document out of one and died. Newest day first, until all are found; rare, and so a walk rather than an
+    index."""
+    sought = set(ids)
     for item in query(user, "P#", "P$", newest_first=True, projection="sk, ids, #by", names={"#by": "by"}):
-        if item["sk"]["S"].endswith(suffix):
-            here = id_ in item.get("ids", {}).get("SS", [])
+        key = Key(user, *item["sk"]["S"].split("#", 3)[1:])
+        if key.source == source and key.resource.partition("@")[0] in resources:
+            here = sought.intersection(item.get("ids", {}).get("SS", ()))
             if here or item["by"]["S"] == by:
-                yield Key(user, item["sk"]["S"].split("#")[1], source, resource)
-            if here:
+                yield key
+            sought -= here
+            if not sought:
                 return
 
 

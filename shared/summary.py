@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from shared.catalogue import METRICS
 from shared.model import Document
+from shared.nights import joined
 
 Point: TypeAlias = tuple[int | None, float]
 """(instant, or None for a whole day's figure, value)."""
@@ -53,12 +54,16 @@ def summarise(documents: Iterable[Document]) -> dict[str, Stats]:
     """What the person entered beats what a device measured, and figures for the day beat samples of the same metric.
     What the catalogue flags as implausible is left out."""
     points: dict[tuple[str, bool, bool], list[Point]] = {}
-    for document in documents:
+    told = joined(documents)
+    for document in told:
         for metric, total, at, value in _points(document):
             points.setdefault((metric, document.manual, total), []).append((at, value))
     found = {}
     for metric, manual, total in sorted(points):  # the last of a metric's stands
-        if stats := statistics(metric, points[metric, manual, total], total, manual):
+        rows = points[metric, manual, total]
+        # Two records of one value at one instant are one sample: a phone that is restored may name all of it anew.
+        once = rows if total or len(told) == 1 else dict.fromkeys(rows)
+        if stats := statistics(metric, once, total, manual):
             found[metric] = stats
     return found
 

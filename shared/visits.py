@@ -51,6 +51,8 @@ class Visit:
     budget: Budget = field(default_factory=Budget)
     refreshed: int = 0
     """How often its token was renewed."""
+    walked: dict[tuple[tuple[str, ...], frozenset[str]], list[sections.Key]] = field(default_factory=dict)
+    """Where documents that are no more were found, by the resources looked through and the ids looked for."""
 
     def renewed(self) -> None:
         self.refreshed += 1

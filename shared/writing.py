@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from shared import connections, jobs, sections, zones
-from shared.commit import Announcement, commit
+from shared.commit import Announcement, Change, commit
 from shared.freshness import unannounced
 from shared.jobs import now_ms
 from shared.local_time import Zones
@@ -17,7 +17,7 @@ from shared.model import HOUR, Document
 from shared.settings import settings
 from shared.visits import Question, Visit
 
-STAMPS = {"webhook": "last_push_at", "poll": "last_poll_at"}
+STAMPS = {"webhook": "last_push_at", "push": "last_push_at", "poll": "last_poll_at"}
 
 
 def write(visit: Visit) -> None:
@@ -68,11 +68,19 @@ def written(visit: Visit, question: Question) -> list[Announcement]:
     stored = sections.read(change.key for change in question.filed.changes)
     living = unburied(visit, question, stored)
     said = [
-        commit(sections, replace(change.only(living), raw=question.raw), visit.job.id, stored[change.key])
-        for change in question.filed.changes
+        commit(sections, replace(change.only(living), raw=pointer(question, change, section)), visit.job.id, section)
+        for change, section in ((change, stored[change.key]) for change in question.filed.changes)
     ]
     question.said = [announcement for announcement in said if announcement]
     return question.said
+
+
+def pointer(question: Question, change: Change, section: sections.Section) -> str:
+    """The reply; or none where it only tells that documents are gone, and the section stays made of what it was."""
+    assert question.filed is not None
+    news, gone = change.news, change.news.deleted.intersection(section.ids)
+    only_gone = gone <= set(question.filed.deletions) and not (news.whole or news.documents or news.moved)
+    return "" if only_gone else question.raw
 
 
 def unburied(

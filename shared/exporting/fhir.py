@@ -35,6 +35,7 @@ from shared.exporting.person import (
 from shared.exporting.written import Written, packed
 from shared.local_time import offsets
 from shared.model import HOUR, MINUTE, Document, Episode
+from shared.nights import joined
 from shared.providers.registry import provider
 from shared.sections import Key, Section
 from shared.settings import settings
@@ -75,7 +76,7 @@ class Bundle:
         for report in self.person.reports():
             yield from self.of_day(report)
         for section in self.person.sections():
-            for document in section.documents():
+            for document in joined(section.documents()):
                 yield from self.of_document(section, document)
 
     def device(self, source: str) -> Iterator[Json]:

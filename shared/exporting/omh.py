@@ -29,6 +29,7 @@ from shared.exporting.person import (
 from shared.exporting.written import Written, packed
 from shared.local_time import offsets
 from shared.model import MINUTE, Document, Episode
+from shared.nights import joined
 from shared.providers.registry import provider
 from shared.sections import Key, Section
 from shared.settings import settings
@@ -93,7 +94,7 @@ class Points:
         for report in self.person.reports():
             yield from self.of_day(report)
         for section in self.person.sections():
-            for document in section.documents():
+            for document in joined(section.documents()):
                 yield from self.of_document(section, document)
 
     def point(self, key: Key, manual: bool, schema: tuple[str, str, str], parts: tuple[Any, ...], body: Json) -> Json:

@@ -14,6 +14,7 @@ from shared.days import Report, Value
 from shared.exporting.person import Person, carriers, figures, measured
 from shared.local_time import offsets
 from shared.model import Document, Episode
+from shared.nights import joined
 from shared.sections import Section
 
 Type = Literal["text", "words", "number", "whole", "flag", "instant"]
@@ -92,7 +93,7 @@ def figure(day: str, value: Value, chosen: bool, reason: str) -> Row:
 
 def of_section(person: Person, section: Section) -> Iterator[tuple[str, Row]]:
     day = section.key.day
-    for document in section.documents():
+    for document in joined(section.documents()):
         place, manual = (section.key.source, section.key.resource, document.id), document.manual
         for episode, reading in figures(document):
             unit, kind = METRICS[reading.metric].unit, episode.kind if episode else ""

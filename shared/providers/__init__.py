@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 from shared.catalogue import Kind
 from shared.errors import ProviderChangedError, TributaryError, UnknownProviderError
@@ -32,10 +32,10 @@ from shared.providers.reading import Json, Map, attempt, bury, dig, per_record
 
 __all__ = [
     "RHYTHMS", "Account", "ByDate", "ByInstant", "ByPath", "Cadence", "Event", "FileUpload", "Guest", "HmacSignature",
-    "Holder", "Hook", "Hosted", "Json", "Limit", "Map", "Member", "OAuth2", "Point", "Provider", "PublishedKey",
-    "Refusal", "Request", "Resource", "Rhythm", "RowError", "SecretPath", "Subscription", "Subscriptions", "Token",
-    "Upload", "Webhook", "Window", "as_epoch", "as_naive_utc", "as_utc", "attempt", "bury", "dig", "house", "in_turn",
-    "one_page", "per_record",
+    "Holder", "Hook", "Hosted", "Json", "Limit", "Map", "Member", "OAuth2", "PhonePush", "Point", "Provider",
+    "PublishedKey", "Refusal", "Request", "Resource", "Rhythm", "RowError", "SecretPath", "Subscription",
+    "Subscriptions", "Token", "Upload", "Webhook", "Window", "as_epoch", "as_naive_utc", "as_utc", "attempt", "bury",
+    "dig", "house", "in_turn", "one_page", "per_record",
 ]  # fmt: skip
 
 # ---------------------------------------------------------------- resources
@@ -88,6 +88,11 @@ class Resource:
         records = reply if isinstance(reply, list) else [reply] if reply else []
         wrapped: Json = bury(records, self.records)
         return wrapped
+
+    def part(self, payload: Json) -> Json:
+        """Of a push for several resources, what this one's mapping reads."""
+        top = self.records.partition(".")[0]
+        return {top: payload[top]}
 
     def joined(self, pages: Sequence[Json]) -> Sequence[Json]:
         """The pages as the mapping reads them: one by one, or the records of all in one envelope."""
@@ -156,6 +161,14 @@ class FileUpload:
     formats: tuple[str, ...]
     read: Callable[[bytes, str, str | None], Upload]
     """(bytes, media type, IANA zone or None) → what is in them. Raises BadRequestError for the file as a whole."""
+
+
+@dataclass(frozen=True)
+class PhonePush:
+    """No account to connect: the person's phone pushes what its health store holds. `types` are the store's own names
+    of what it holds, each with the resource that reads it."""
+
+    types: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -350,7 +363,7 @@ class Provider:
     docs: str
     kind: Kind
     base_url: str
-    auth: OAuth2 | Hosted | FileUpload
+    auth: OAuth2 | Hosted | FileUpload | PhonePush
     resources: tuple[Resource, ...]
     limits: tuple[Limit, ...] = ()
     """As documented; an operator whose plan differs says so in the app's credentials."""
@@ -394,10 +407,17 @@ class Provider:
         return replace(self, id=f"{self.id}.{upstream}", name=f"{name} ({self.name})", kind=kind)
 
     def resource(self, name: str) -> Resource:
+        """Also by the name of a section, which may go on with `@` and the app (see `Document.app`)."""
+        plain = name.partition("@")[0]
         for resource in self.resources:
-            if resource.name == name:
+            if resource.name == plain:
                 return resource
         raise ProviderChangedError(f"{self.id} has no resource {name!r}")
+
+    def kind_of(self, name: str) -> Kind:
+        """What the person wore or stepped on for a section of this name."""
+        kind = name.partition("@")[2].partition(":")[0]
+        return cast(Kind, kind) if kind in get_args(Kind) else self.kind
 
     def tells(self, resource: Resource) -> bool:
         """Whether the vendor's webhooks say when this resource has news."""

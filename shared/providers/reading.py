@@ -55,6 +55,6 @@ def attempt(index: int, map_record: Map, record: Json) -> list[Item]:
     except KeyError as missing:
         return [Skipped(index, "missing field", str(missing.args[0]))]
     except SkipRecordError as reason:
-        return [Skipped(index, str(reason))]
+        return [Skipped(index, str(reason), reason.field)]
     except (TypeError, ValueError, AttributeError, ArithmeticError) as wrong:
         return [Skipped(index, f"unreadable record ({type(wrong).__name__})")]

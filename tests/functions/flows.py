@@ -322,6 +322,53 @@ def uploaded(world: World) -> None:
     world.work()
 
 
+# ---------------------------------------------------------------- pushes from the phone
+
+
+def pushed(world: World, key: str, upserts: list[dict[str, Any]], *deletes: str) -> None:
+    """Who gets no answer asks again, with the same key."""
+    batch = {"time_zone": "Europe/Berlin", "upserts": upserts, "deletes": [{"source_id": id_} for id_ in deletes]}
+    content = json.dumps(batch).encode()
+    headers = {"content_type": "application/json", "idempotency_key": key}
+    assert world.ask("POST", "/v1/push/healthkit", "ada", content, **headers)["rejected"] == 0
+
+
+def sample(n: int, start: str, end: str, type: str = "SleepAnalysis", value: float = 3, **said: str) -> dict[str, Any]:
+    prefix = "HKQuantityTypeIdentifier" if said else "HKCategoryTypeIdentifier"
+    source = {"bundle_id": "com.apple.health.0F1D", "product_type": "Watch7,5"}
+    told = {"source_id": f"sample-{n}", "type": prefix + type, "start": start, "end": end, "value": value}
+    return {**told, "source": source, **said}
+
+
+BEATS = [sample(n, f"2026-11-18T22:5{n}:00Z", f"2026-11-18T22:5{n}:00Z", "HeartRate", 55, unit="bpm") for n in range(5)]
+STRETCHES = [
+    sample(10, "2026-11-18T21:30:00Z", "2026-11-18T22:30:00Z"),
+    sample(11, "2026-11-18T22:30:00Z", "2026-11-18T23:30:00Z", value=4),
+]
+
+
+@flow()
+def a_first_push(world: World) -> Jobs:
+    """It connects, and brings half a night and what is measured in it."""
+    pushed(world, "one", [*BEATS, *STRETCHES])
+    world.work()
+    return []
+
+
+def pushed_before(world: World) -> None:
+    pushed(world, "one", [*BEATS, STRETCHES[0]])
+    world.work()
+    world.clock.now += 60_000
+
+
+@flow(pushed_before)
+def a_push_that_deletes(world: World) -> Jobs:
+    """What is here, what comes with it, and what nobody has seen yet."""
+    pushed(world, "two", [STRETCHES[1], BEATS[0]], "sample-1", "sample-10", "sample-11", "sample-99")
+    world.work()
+    return []
+
+
 # ---------------------------------------------------------------- coming and going
 
 
@@ -473,6 +520,9 @@ def much_of_all_kinds(world: World) -> None:
     relay(world)
     ask(world, "POST", "/v1/uploads", CSV)
     ask(world, "POST", "/v1/uploads", CSV.replace("101", "105"))
+    pushed(world, "one", [*BEATS, STRETCHES[0]])
+    pushed(world, "two", [STRETCHES[1]], "sample-1", "sample-10")
+    pushed(world, "three", BEATS)
     ask(world, "POST", "/v1/sync", {"action": "sync", "days": 3})
 
 

@@ -28,6 +28,7 @@ ROUTES = [
     ("POST", r"/v1/(sync|refresh)", "sync", True),
     ("POST", r"/v1/uploads", "upload", True),
     ("POST", r"/v1/exports", "export", True),
+    ("POST", r"/v1/push/(?P<platform>[^/]+)", "push", True),
     ("DELETE", r"/v1/connections/(?P<connection>[^/]+)", "disconnect", True),
     ("DELETE", r"/v1/user", "erase", True),
     ("ANY", r"/v1/profile", "profile", True),

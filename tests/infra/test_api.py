@@ -17,6 +17,7 @@ SIGNED_IN = {
     "POST /v1/sync",
     "POST /v1/uploads",
     "POST /v1/exports",
+    "POST /v1/push/{platform}",
     "GET /v1/connections",
     "GET /v1/events",
     "DELETE /v1/connections/{connection}",

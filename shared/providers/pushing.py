@@ -1,0 +1,100 @@
+"""What phones push, as their mappings read it: a mapping of one record lifted to a batch, and a record's time and app.
+
+A resource's part of a batch is `{<resource>: {"received": ms, "upserts": [records], "deletes": [ids]}}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from functools import wraps
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from shared.catalogue import Kind
+from shared.errors import SkipRecordError
+from shared.model import Deletion, Document, Item, instant
+from shared.providers import Resource
+from shared.providers.quantities import Quantities, metrics
+from shared.providers.reading import Json, Map, dig, per_record
+
+
+def pushed(name: str) -> Callable[[Map], Map]:
+    """Lifts a mapping of one record to this resource's part of a batch. What the batch deletes, it does not bring.
+
+    No version is newer than our knowledge of it: a phone's clock may be ahead, and its records could else never be
+    deleted.
+    """
+
+    def lift(map_record: Map) -> Map:
+        records = per_record(f"{name}.upserts")(map_record)
+
+        @wraps(map_record)
+        def map_part(reply: Json) -> Iterator[Item]:
+            gone, received = frozenset(dig(reply, f"{name}.deletes") or ()), dig(reply, f"{name}.received")
+            yield from map(Deletion, sorted(gone))
+            for item in records(reply):
+                if not isinstance(item, Document):
+                    yield item
+                elif item.id not in gone:
+                    yield no_newer(item, received)
+
+        return map_part
+
+    return lift
+
+
+def resource(
+    name: str, map: Map, *spots: Quantities, series: Iterable[str] = (), totals: Iterable[str] = ()
+) -> Resource:
+    """What is pushed adds and corrects."""
+    return Resource(
+        name=name, map=map, records=f"{name}.upserts", mode="merge", spots=metrics(*spots), series=frozenset(series),
+        totals=frozenset(totals),
+    )  # fmt: skip
+
+
+def no_newer(document: Document, received: int | None) -> Document:
+    if document.as_of is None or received is None or document.as_of <= received:
+        return document
+    return replace(document, as_of=received)
+
+
+# ---------------------------------------------------------------- when
+
+
+def span(record: Json) -> tuple[int, int]:
+    """Start and end; of a single instant, twice that."""
+    start = instant(record["start"])[0]
+    return start, instant(record["end"])[0] if record.get("end") else start
+
+
+def offset(record: Json, at: int, field: str = "zone_offset") -> int | None:
+    """The wearer's minutes east of UTC at that instant, by the record's own zone, or else by its own offset. None where
+    it says neither: the phone's present zone is not that of its history."""
+    if record.get("zone"):
+        there = datetime.fromtimestamp(at / 1000, zone(record["zone"])).utcoffset()
+        return None if there is None else round(there.total_seconds() / 60)
+    text = record.get(field) or record.get("zone_offset")
+    if not text:
+        return None
+    try:
+        east = datetime.fromisoformat(f"2000-01-01T00:00{text}").utcoffset()
+    except ValueError as error:
+        raise SkipRecordError("not an offset such as +01:00", "zone_offset") from error
+    return None if east is None else round(east.total_seconds() / 60)
+
+
+def zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # a folder of zones is an OSError
+        raise SkipRecordError("not an IANA time zone", "zone") from error
+
+
+# ---------------------------------------------------------------- whose
+
+
+def app(kind: Kind, name: str | None) -> str:
+    """For `Document.app`. What names no app is filed with what the provider itself says."""
+    return f"{kind}:{name}" if name else ""
