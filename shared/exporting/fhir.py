@@ -225,8 +225,9 @@ def totals(found: Episode) -> Iterator[tuple[str, float]]:
         yield "sleep_duration", round(sum(ms for stage, ms in lengths.items() if stage != "awake") / HOUR, 3)
 
 
-def place(found: Measured) -> tuple[str, str, str, str]:
-    return found.key.source, found.key.resource, found.document.id, found.metric
+def place(found: Measured) -> tuple[str, ...]:
+    carrier = found.episode.kind if found.episode else ""
+    return found.key.source, found.key.resource, found.document.id, carrier, found.metric
 
 
 def stride(times: Sequence[int]) -> int:

@@ -162,7 +162,8 @@ class Points:
         more = {"specimen_source": "interstitial fluid"} if sensor else {}
         for at, offset, value in zip(found.times, found.offsets, found.values, strict=True):
             body = {**vital(schema, value), **more, **moment(at, offset)}
-            yield self.point(found.key, found.document.manual, schema.id, (found.document.id, found.metric, at), body)
+            name = (found.document.id, found.episode.kind if found.episode else "", found.metric, at)
+            yield self.point(found.key, found.document.manual, schema.id, name, body)
 
     def episode(self, key: Key, document: Document, found: Episode) -> Iterator[Json]:
         [offset] = offsets([found.end], document.offset, self.person.zones)

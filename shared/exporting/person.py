@@ -128,14 +128,22 @@ def carriers(document: Document) -> tuple[Episode | None, ...]:
 
 
 def measured(key: Key, document: Document, episode: Episode | None, zones: Zones) -> Iterator[Measured]:
+    """One value an instant of each metric, sorted, however many series and single readings told it."""
     carrier = episode or document
-    spots: dict[str, dict[int, float]] = {}
+    columns: dict[str, list[tuple[Sequence[int], Sequence[float]]]] = {}
     for reading in carrier.readings:
         if reading.at is not None:
-            spots.setdefault(reading.metric, {})[reading.at] = reading.value
-    columns = [(metric, sorted(found), [found[at] for at in sorted(found)]) for metric, found in spots.items()]
-    for metric, times, values in (*columns, *((s.metric, s.times, s.values) for s in carrier.series)):
+            columns.setdefault(reading.metric, []).append(([reading.at], [reading.value]))
+    for series in carrier.series:
+        columns.setdefault(series.metric, []).append((series.times, series.values))
+    for metric, found in columns.items():
+        times, values = found[0] if len(found) == 1 else merged(found)
         yield Measured(key, document, episode, metric, times, values, offsets(times, document.offset, zones))
+
+
+def merged(columns: Iterable[tuple[Sequence[int], Sequence[float]]]) -> tuple[list[int], list[float]]:
+    points = {at: value for times, values in columns for at, value in zip(times, values, strict=True)}
+    return sorted(points), [points[at] for at in sorted(points)]
 
 
 def figures(document: Document) -> Iterator[tuple[Episode | None, Reading]]:
