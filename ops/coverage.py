@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shared import oauth
 from shared.catalogue import METRICS
-from shared.providers import FileUpload, HmacSignature, Hosted, PhonePush, Provider, Resource
+from shared.providers import FileUpload, HmacSignature, Hosted, PhonePush, Provider, PublishedKey, Resource
 from shared.providers.registry import providers
 from shared.settings import BACKFILL_DAYS
 
@@ -164,6 +164,8 @@ def proof(provider: Provider) -> str:
     if provider.webhook is None:
         return NO
     how = provider.webhook.proof
+    if isinstance(how, PublishedKey):
+        return f"our token, and `{how.headers[0]}`: ECDSA with a key that the vendor publishes"
     if not isinstance(how, HmacSignature):
         return "derived path; the event is only a hint to fetch"
     whose = {

@@ -23,7 +23,7 @@ from shared.aws import kms
 from shared.errors import TributaryError
 from shared.jobs import now_ms
 from shared.model import MINUTE
-from shared.providers import HmacSignature, Provider
+from shared.providers import HmacSignature, Provider, SecretPath
 from shared.providers.registry import provider_ids, providers
 from shared.secret import apps
 from shared.settings import settings
@@ -149,7 +149,8 @@ def needed(name: str) -> list[str]:
 
 
 def subscriptions(at: Deployment) -> Found:
-    """Asked of the vendor itself. Those of single connections are not: each is looked at by a worker once a day."""
+    """Asked of the vendor itself. Those of single connections are not: each is looked at by a worker once a day. Of one
+    that the operator enters by hand, the address, where it holds what only we can derive."""
     told = known()
     for source in providers():
         if source.subscriptions and source.subscriptions.per == "app" and source.id in told.providers:
@@ -157,6 +158,13 @@ def subscriptions(at: Deployment) -> Found:
                 yield alive(source, told)
             except UNREACHABLE as error:
                 yield Finding(f"{source.id}: {said(error)}", "are the credentials right, and does the vendor answer?")
+        elif by_hand(source) and source.id in told.providers:
+            yield Finding(f"{source.id}: to be entered at the vendor, {our_side(source, told.app(source.id), '').url}")
+
+
+def by_hand(source: Provider) -> bool:
+    hook = source.webhook
+    return bool(hook and not source.subscriptions and hook.path == "app" and isinstance(hook.proof, SecretPath))
 
 
 class UnreadableError(TributaryError):

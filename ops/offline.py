@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ops.explain import explain
 from shared import webhooks
-from shared.apps import App, Hooks
+from shared.apps import EVERYBODY, App, Hooks
 from shared.errors import BadRequestError
 from shared.jobs import now_ms
 from shared.local_time import Zones
 from shared.model import Skipped
-from shared.providers import Event, FileUpload, HmacSignature, Provider, Resource, RowError, dig
+from shared.providers import Event, FileUpload, HmacSignature, Provider, Resource, RowError, SecretPath, dig
 from shared.zones import known
 
 JSON, CSV = "application/json", "text/csv"
@@ -101,18 +101,19 @@ def verified(provider: Provider, headers: Any, body: bytes, proof: Proof, now: i
     hook = webhooks.hook_of(provider)
     if not isinstance(headers, Mapping):
         raise BadRequestError("the headers must be a JSON object of names and values", "headers")
-    key = proof.path.rstrip("/").rpartition("/")[2] or None
+    hooks = Hooks(proof.hook_key.encode(), proof.hook_generation)
+    addressed = hook.path == "connection" or isinstance(hook.proof, SecretPath)
+    with_address = addressed and bool(proof.path and proof.hook_key)
+    key = proof.path.rstrip("/").rpartition("/")[2] if with_address else hooks.path(provider.id, EVERYBODY)
     call = webhooks.Call({str(name).lower(): str(value) for name, value in headers.items()}, body, key, now)
-    with_address = hook.path == "connection" and bool(proof.path and proof.hook_key)
     derived = with_address and isinstance(hook.proof, HmacSignature) and hook.proof.key == "connection"
     if isinstance(hook.proof, HmacSignature) and not derived and not proof.secret:
         raise BadRequestError(f"{provider.name} signs its webhooks: give the secret with --secret", "secret")
     answer: dict[str, Any] = {"accepted": True, "why": None, "connection": None, "events": []}
-    if hook.path == "connection" and not with_address:
+    if addressed and not with_address:
         answer["note"] = "address not checked: give --path and --hook-key"
-        provider = replace(provider, webhook=replace(hook, path="app"))
-    hooks = Hooks(proof.hook_key.encode(), proof.hook_generation)
-    app = App("", proof.secret, webhook_secret=proof.secret)
+    named = call.headers.get(hook.proof.names_app, "") if isinstance(hook.proof, SecretPath) else ""
+    app = App(named, proof.secret, webhook_secret=proof.secret)
     try:
         answer["connection"], events = webhooks.accept(provider, app, hooks, call, [proof.secret])
     except BadRequestError as refused:

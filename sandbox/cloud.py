@@ -99,6 +99,7 @@ class Cloud:
     faults: Faults = field(default_factory=Faults)
     requests: Counter[str] = field(default_factory=Counter)
     dashboard_url: str = ""  # where the operator told the vendor's site to send webhooks
+    pushes: bool = False  # and that they carry the data, where the vendor leaves the choice
     meters: list[Meter] = field(default_factory=list)  # of the limits that are enforced
 
     name: ClassVar[str]
@@ -129,6 +130,10 @@ class Cloud:
         """The webhooks this change causes; none for a vendor that has none."""
         return []
 
+    def permitted(self, person: Person) -> list[Webhook]:
+        """The webhooks that tell that a person changed what their grants allow; none at most vendors."""
+        return []
+
     def holdings(self, person: Person, day: date) -> Holdings:
         """What an app that has read everything knows of this day; nothing for a cloud that nobody checks by it."""
         return {}
@@ -157,9 +162,10 @@ class Cloud:
         """What webhooks are signed with, of vendors with a secret of its own for that."""
         return ""
 
-    def end(self, person: Person) -> None:
-        """The person ends every grant in the vendor's own app, which most vendors tell nobody."""
+    def end(self, person: Person) -> list[Webhook]:
+        """The person ends every grant in the vendor's own app. The webhooks this causes; none at most vendors."""
         self.grants.revoke(person.name)
+        return []
 
     # --- the door
 

@@ -40,6 +40,7 @@ class Control:
             plain_door("/weigh", self._switch(self.weigh), "POST"),
             plain_door("/delete", self._switch(self.delete), "POST"),
             plain_door("/revoke", self._switch(self.revoke), "POST"),
+            plain_door("/permit", self._switch(self.permit), "POST"),
             plain_door("/relay", self._switch(self.relay), "POST"),
             plain_door("/dashboard", self._switch(self.dashboard), "POST"),
             plain_door("/resend", self._switch(self.resend), "POST"),
@@ -207,8 +208,14 @@ class Control:
 
     def revoke(self, body: Body) -> object:
         """The person ends every grant in the vendor's own app."""
-        self._cloud(body).end(_person(body["person"]))
-        return {}
+        cloud = self._cloud(body)
+        return {"webhooks": cloud.sender.send(cloud.end(_person(body["person"])))}
+
+    def permit(self, body: Body) -> object:
+        """The person changes in the vendor's own app what their grants allow."""
+        cloud, person = self._cloud(body), _person(body["person"])
+        cloud.grants.permit(person.name, tuple(body["scopes"]))
+        return {"webhooks": cloud.sender.send(cloud.permitted(person))}
 
     def relay(self, body: Body) -> object:
         dexcom = self.clouds["dexcom"]
@@ -220,6 +227,7 @@ class Control:
     def dashboard(self, body: Body) -> object:
         cloud = self._cloud(body)
         cloud.enter(str(body["url"]))
+        cloud.pushes = bool(body.get("push"))
         return {"provider": cloud.name, "url": str(body["url"])}
 
     def resend(self, body: Body) -> object:

@@ -3,7 +3,7 @@
 import base64
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from threading import Lock
 
@@ -123,6 +123,18 @@ class Grants:
         with self._lock:
             self._access = {token: held for token, held in self._access.items() if not dies(held[0])}
             self._refresh = {token: grant for token, grant in self._refresh.items() if not dies(grant)}
+
+    def permit(self, person: str, scopes: tuple[str, ...]) -> None:
+        """The person's grants allow this from now on."""
+        with self._lock:
+            for grant in [g for g in self._refresh.values() if g.person == person]:
+                changed = replace(grant, scopes=scopes)
+                self._refresh = {t: changed if g.id == grant.id else g for t, g in self._refresh.items()}
+                self._access = {t: (changed if g.id == grant.id else g, at) for t, (g, at) in self._access.items()}
+
+    def scopes(self, person: str) -> tuple[str, ...]:
+        """What a person's living grant allows; nothing without one."""
+        return next((grant.scopes for grant in self._refresh.values() if grant.person == person), ())
 
     def connected(self, person: str) -> bool:
         return any(grant.person == person for grant in self._refresh.values())

@@ -2,7 +2,8 @@
 
 One JSON secret in Secrets Manager:
     {"providers": {"<id>": {"client_id": "…", "client_secret": "…", "webhook_secret": "…", "hook_token": "…",
-                            "urls": {"<vendor prefix>": "<our prefix>"}, "limits": [{"calls": 1500, "seconds": 60}]}},
+                            "urls": {"<vendor prefix>": "<our prefix>"}, "limits": [{"calls": 1500, "seconds": 60}],
+                            "accept_unsigned_data": false}},
      "hook_key": "…", "hook_generation": 1, "hook_rotated_at": 0}
 """
 
@@ -20,6 +21,8 @@ from shared.model import DAY
 from shared.providers import Limit, house
 
 PREVIOUS_HOOKS_LIVE = 7 * DAY
+EVERYBODY = "app"
+"""Whose address it is, where one serves all connections: none has so short an id."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class App:
     limits: tuple[Limit, ...] | None = None
     """What our plan at the vendor allows; None leaves it to the provider's spec."""
     webhook_secret: str = field(default="", repr=False)
+    accept_unsigned_data: bool = False
+    """Whether data is taken from a webhook that proves nothing but that its sender knows the address."""
 
     @classmethod
     def read(cls, told: Mapping[str, Any]) -> App:
@@ -62,7 +67,7 @@ class Hooks:
     rotated_at: int = 0
 
     def path(self, provider: str, connection: str) -> str:
-        """The unguessable last part of a connection's webhook URL."""
+        """The unguessable last part of a connection's webhook URL, or of everybody's."""
         return f"{connection}.{self._derive('path', provider, connection, self.generation)[:22]}"
 
     def connection(self, provider: str, path: str, now: int) -> str:

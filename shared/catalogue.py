@@ -72,6 +72,8 @@ METRICS: dict[str, Metric] = {
     "spo2": _metric("%", "59408-5", (0, 100), (70, 100), "mean", NIGHT),
     "respiratory_rate": _metric("/min", "9279-1", (0, 120), (4, 60), "mean", NIGHT),
     "stress": _metric("min", "", (0, 1_440), (0, 1_440), "sum", WEARABLE),
+    "stress_level": _metric("{score}", "", (0, 100), (0, 100), "mean", WEARABLE),
+    "body_battery": _metric("{score}", "", (0, 100), (0, 100), "max", WEARABLE),
     # sleep
     "sleep_duration": _metric("h", "93832-4", (0, 24), (0, 20), "sum", NIGHT),
     "sleep_score": _metric("{score}", "", (0, 100), (0, 100), "last", NIGHT),

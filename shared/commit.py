@@ -40,6 +40,7 @@ class Change:
     kind: Kind
     raw: str = ""
     version: int = 1
+    unsigned: bool = False
 
     def only(self, wanted: Callable[[Document], bool]) -> Change:
         """The change without the documents that are not wanted."""
@@ -81,6 +82,7 @@ def proposal(section: Section, change: Change, by: str) -> Section | None:
     return replace(
         section, as_of=known.as_of, by=by, hash=digest, data=data, raw=change.raw or section.raw, ids=ids,
         holds=holds(joined(known.documents.values())), received=received, corrected=corrected,
+        unsigned=change.unsigned or (section.unsigned and not news.whole),
     )  # fmt: skip
 
 

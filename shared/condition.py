@@ -61,5 +61,6 @@ def of(held: Connection, provider: Provider, now: int) -> Condition:
 
 def missing_scopes(held: Connection, provider: Provider) -> list[str]:
     """What was asked for and not granted; a vendor that does not say granted all of it."""
-    asked = provider.auth.scopes if isinstance(provider.auth, OAuth2) else ()
-    return sorted(set(asked) - set(held.scopes)) if held.scopes else []
+    if not isinstance(provider.auth, OAuth2) or not (held.scopes or provider.permissions):
+        return []
+    return sorted(set(provider.auth.scopes) - set(held.scopes))

@@ -106,11 +106,12 @@ def whose(provider: str, account: str) -> str:
 def granted(provider: Provider, scopes: Iterable[str]) -> tuple[str, ...]:
     """The resources these scopes open. A vendor that does not say which it granted granted what was asked."""
     have = frozenset(scopes)
+    told = bool(have) or provider.permissions is not None
 
     def opened(resource: Resource) -> bool:
         return not resource.scopes or any(have.issuperset(needed.split()) for needed in resource.scopes)
 
-    return tuple(r.name for r in provider.resources if not have or opened(r))
+    return tuple(r.name for r in provider.resources if not told or opened(r))
 
 
 def establish(
@@ -143,7 +144,7 @@ def _granted_again(
     if account and account != found.account:
         control.put({"pk": whose(provider.id, account), "sk": found.id, "user": found.user})
     resources = granted(provider, scopes)
-    change(found.id, account=account, zone=zone, **{"scopes": set(scopes)} if scopes else {}, resources=set(resources))
+    allow(found.id, provider, scopes, account=account, zone=zone)
     return replace(found, account=account, zone=zone, scopes=scopes, resources=resources)
 
 
@@ -222,6 +223,17 @@ def change(connection_id: str, **values: Any) -> bool:
     sets = ", ".join(f"#{n} = :v{n}" for n in range(len(values)))
     given = {f"v{n}": value for n, value in enumerate(values.values())}
     return control.update(f"C#{connection_id}", "C", f"SET {sets}", given, "attribute_exists(pk)", names)
+
+
+def allow(connection_id: str, provider: Provider, scopes: Iterable[str], **more: str) -> bool:
+    """The person lets us have this, and what it opens. DynamoDB knows no empty sets."""
+    told = {**more, "scopes": set(scopes), "resources": set(granted(provider, scopes))}
+    names = {f"#{name}": name for name in told}
+    sets = ", ".join(f"#{name} = :{name}" for name, value in told.items() if value)
+    gone = ", ".join(f"#{name}" for name, value in told.items() if not value)
+    expression = " ".join(filter(None, (sets and f"SET {sets}", gone and f"REMOVE {gone}")))
+    given = {name: value for name, value in told.items() if value}
+    return control.update(f"C#{connection_id}", "C", expression, given, "attribute_exists(pk)", names)
 
 
 def rename(held: Connection, account: str) -> None:

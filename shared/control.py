@@ -76,13 +76,9 @@ def update(
     more: Item = {"ExpressionAttributeNames": dict(names)} if names else {}
     if condition:
         more["ConditionExpression"] = condition
-    return _held(
-        dynamodb().update_item,
-        Key=key(pk, sk),
-        UpdateExpression=expression,
-        ExpressionAttributeValues=values({f":{name}": value for name, value in given.items()}),
-        **more,
-    )
+    if given:
+        more["ExpressionAttributeValues"] = values({f":{name}": value for name, value in given.items()})
+    return _held(dynamodb().update_item, Key=key(pk, sk), UpdateExpression=expression, **more)
 
 
 def tried(

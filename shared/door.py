@@ -1,8 +1,9 @@
-"""A vendor's webhook becomes jobs: proven, read, queued, answered. No read of the database, no call to the vendor."""
+"""A vendor's webhook becomes jobs: proven, read, queued, answered."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,7 +45,7 @@ def issued_secrets(provider: Provider) -> list[str]:
 
 def urgent(event: Event) -> bool:
     """Hints wait, so that a vendor's burst is one fetch; what is itself the news does not."""
-    return event.deleted or event.is_word or event.payload is not None
+    return event.deleted or event.is_word or event.is_secret
 
 
 def delay(provider: Provider, app: App) -> int:
@@ -52,22 +53,31 @@ def delay(provider: Provider, app: App) -> int:
 
 
 def queued(provider: Provider, connection: str | None, event: Event, now: int) -> list[Job]:
-    """One job, and of data one for each of the people whose it is: sealed with their own connection's key, and for none
-    who is no longer connected."""
-    if event.payload is None:
+    """One job, and of what is secret one for each of the people whose it is: sealed with their own connection's key,
+    and for none who is no longer connected."""
+    if not event.is_secret:
         return [job(provider, connection, event, now)]
-    from shared import connections, payloads  # only a door that is handed data needs the vault
+    from shared import connections, payloads  # only a door that is handed secrets needs the vault
 
     ids = [connection] if connection else connections.of_account(provider.id, event.account or "")
     found = [held for held in map(connections.load, ids) if held and held.state != "disconnected"]
-    plain = json.dumps(event.payload).encode()
-    return [job(provider, held.id, event, now, payloads.enclose(held, plain)) for held in found]
+    data = json.dumps(event.payload).encode() if event.payload is not None else b""
+    return [
+        replace(
+            job(provider, held.id, event, now),
+            payload=payloads.enclose(held, data) if data else "",
+            callback=payloads.enclose(held, event.callback.encode()) if event.callback else "",
+        )
+        for held in found
+    ]
 
 
-def job(provider: Provider, connection: str | None, event: Event, now: int, payload: str = "") -> Job:
+def job(provider: Provider, connection: str | None, event: Event, now: int) -> Job:
+    """Without what is secret in it."""
     window = event.window or (around(now) if is_vague(event) else None)
     return Job(
         id=new_id(),
+        task="permissions" if event.permissions else "sync",
         reason="webhook",
         as_of=now if event.as_of is None else event.as_of,
         received=0 if event.as_of is None else now,
@@ -81,13 +91,12 @@ def job(provider: Provider, connection: str | None, event: Event, now: int, payl
         goodbye=event.goodbye,
         successor=event.successor,
         trouble=event.trouble,
-        payload=payload,
     )
 
 
 def is_vague(event: Event) -> bool:
     """Something changed, and nothing says when: then it was lately."""
-    return not (event.document or event.is_word or event.payload is not None)
+    return not (event.document or event.is_word or event.permissions or event.is_secret)
 
 
 def around(now: int) -> Window:

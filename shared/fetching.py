@@ -53,7 +53,7 @@ def answer(visit: Visit, credentials: Apps, bulk: bool = False, until: int = 0) 
             visit.budget.expect(len(asked))
             list(pool().map(asking(visit, app, token), asked))
     for question in visit.questions:
-        if question.error is None:
+        if question.error is None and not question.ordered:
             try:
                 compare(visit, question)
             except ProviderChangedError as error:  # the reply is kept all the same: it is what shows why
@@ -62,7 +62,7 @@ def answer(visit: Visit, credentials: Apps, bulk: bool = False, until: int = 0) 
 
 def hand_out(visit: Visit) -> None:
     """What a door received; of a push, to each resource its own part."""
-    plain = disclose(visit.connection, visit.job)
+    plain = disclose(visit.connection, visit.job.payload)
     told = orjson.loads(plain)
     for question in visit.questions:
         part = question.resource.part(told) if visit.job.reason == "push" else told
@@ -74,9 +74,10 @@ def asking(visit: Visit, app: App, token: str) -> Callable[[Question], None]:
         assert question.request
         question.as_of = now_ms()
         try:
-            for reply in pages(visit, question, app, token):
-                question.pages.append(reply.body)
-                question.replies.append(enveloped(question, reply.json))
+            replies = pages(visit, question, app, token)
+            if not question.ordered:
+                question.pages += [reply.body for reply in replies]
+                question.replies += [enveloped(question, reply.json) for reply in replies]
         except TributaryError as error:
             question.error = error
 

@@ -36,6 +36,7 @@ class Answer:
     zones: Zones
     window: Window | None = None
     app: str = ""
+    unsigned: bool = False
 
     @property
     def whole(self) -> bool:
@@ -121,8 +122,9 @@ def samples_of(documents: Iterable[Document]) -> frozenset[tuple[str, int]]:
 
 
 def change(answer: Answer, day: str, news: News) -> Change:
-    key = answer.key(day)
-    return Change(key, news, answer.provider.kind_of(key.resource), version=answer.resource.version)
+    key, resource = answer.key(day), answer.resource
+    kind = answer.provider.kind_of(key.resource)
+    return Change(key, news, kind, version=resource.version, unsigned=answer.unsigned)
 
 
 def in_range(document: Document) -> tuple[Document, list[Skipped]]:

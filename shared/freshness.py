@@ -104,7 +104,8 @@ def lag_of(visit: Visit, question: Question, now: int) -> tuple[int, int] | None
     """How old the news was when it could be read, and how old it might have been.
 
     Since the vendor's own version of the record, where there is one. Else since our door was told; else, and then it is
-    the most that it can have been, since we asked before.
+    the most that it can have been, since we asked before. A vendor that may not be polled sends months of history as it
+    sends news, so that how old its records are says nothing.
     """
     if visit.job.reason == "webhook":
         since, promised = visit.job.as_of, TOLD_WITHIN
@@ -116,7 +117,8 @@ def lag_of(visit: Visit, question: Question, now: int) -> tuple[int, int] | None
         since, promised = before, look - before + LOOK
     else:
         return None
-    return max(0, now - (version(question, now) or since)), promised
+    dated = version(question, now) if visit.provider.timer_polling else None
+    return max(0, now - (dated or since)), promised
 
 
 def version(question: Question, now: int) -> int | None:

@@ -22,7 +22,9 @@ DEFERRED_AT_MOST = DAY
 RECEIVES = 5
 """How often a message may be received; one that fails the last time goes to the dead letters."""
 
-Task = Literal["sync", "subscribe", "aggregate", "everyone", "disconnect", "erase", "replay", "look", "export"]
+Task = Literal[
+    "sync", "subscribe", "permissions", "aggregate", "everyone", "disconnect", "erase", "replay", "look", "export"
+]
 Reason = Literal["webhook", "poll", "review", "backfill", "sync", "upload", "push"]
 
 
@@ -32,12 +34,13 @@ class Job:
 
     Whose: `connection`, or the vendor's `account` which the worker resolves (perhaps to several people). What: these
     `resources` (none named: all that are granted) over a `window` of local days, or one `document`, or the sealed
-    `payload` that a door received (base64, or `s3:<key>`). `as_of` is when our door learned of it, in milliseconds, and
-    `received` says so where the vendor dated it otherwise; `tracked` the job whose progress this is `part` of, `run`
-    the scheduled pass that queued it. `same` are the ids of hints that this one stands for, `successor` the account's
-    new id at the vendor. `services` and a ring `segment` name everybody connected there, from whoever comes `after`
-    one. A `forced` look or poll asks for everything, whatever the timetable says. A deferred copy keeps its id, comes
-    `not_before` its time, and remembers how long it `waited` for our own turn (both in milliseconds).
+    `payload` that a door received (base64, or `s3:<key>`), or what a sealed address, the `callback`, leads to. `as_of`
+    is when our door learned of it, in milliseconds, and `received` says so where the vendor dated it otherwise;
+    `tracked` the job whose progress this is `part` of, `run` the scheduled pass that queued it. `same` are the ids of
+    hints that this one stands for, `successor` the account's new id at the vendor. `services` and a ring `segment` name
+    everybody connected there, from whoever comes `after` one. A `forced` look or poll asks for everything, whatever the
+    timetable says. A deferred copy keeps its id, comes `not_before` its time, and remembers how long it `waited` for
+    our own turn (both in milliseconds).
     """
 
     id: str
@@ -57,6 +60,7 @@ class Job:
     successor: str = ""
     trouble: bool = False
     payload: str = ""
+    callback: str = ""
     tracked: str = ""
     part: str = ""
     run: str = ""

@@ -91,8 +91,7 @@ def granted(provider: Provider, apps: Apps, query: Mapping[str, str], known: con
     if history == Zones() and provider.zone_request:
         ask_zone(known["user"], provider, app, provider.zone_request, reply)
         history = zones.of(known["user"])
-    assert isinstance(provider.auth, OAuth2)
-    scopes = provider.auth.granted(str(reply.get("scope") or ""))
+    scopes = permitted(provider, app, reply)
     zone = history.history[-1][1]
     held = connections.establish(known["user"], provider, account, scopes, zone, known["switch"])
     # The ledger knows of the consent before any token is kept on its strength.
@@ -121,10 +120,11 @@ def authorize_url(provider: Provider, auth: OAuth2, app: App, apps: Apps, state:
         "response_type": "code",
         "client_id": app.client_id,
         "redirect_uri": redirect_uri(provider.id),
-        "scope": auth.scope_separator.join(auth.scopes),
         "state": state,
         **auth.authorize_params,
     }
+    if auth.permissions is None:
+        params["scope"] = auth.scope_separator.join(auth.scopes)
     if auth.pkce:
         digest = hashlib.sha256(verifier(apps, state).encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
@@ -160,6 +160,14 @@ def account_of(provider: Provider, app: App, reply: Json) -> str:
         reply = ask_now(provider, app, where.request, reply).json
     found = dig(reply, where.at) if where.at else None
     return "" if found is None else str(found)
+
+
+def permitted(provider: Provider, app: App, reply: Json) -> frozenset[str]:
+    """What the person lets us have, in the vendor's words."""
+    if provider.permissions:
+        return provider.permissions.read(ask_now(provider, app, provider.permissions.request, reply).json)
+    assert isinstance(provider.auth, OAuth2)
+    return provider.auth.granted(str(reply.get("scope") or ""))
 
 
 def ask_zone(user: str, provider: Provider, app: App, request: Request, reply: Json) -> None:

@@ -13,6 +13,8 @@ from shared.jobs import Job
 from shared.model import Document
 from shared.visits import Question, Visit
 
+ASKED = "asked"
+"""The vendor took the question, and sends what was asked for by webhook."""
 State = Literal["written", "unchanged", "waiting", "failed", "dropped", "done"]
 """`done` is work other than a sync; `waiting` and, unless it was the last time, `failed` come again."""
 
@@ -34,8 +36,8 @@ class Result:
 
     @property
     def failed(self) -> bool:
-        """What the person or their plan does not give is not missing."""
-        return self.cause not in ("", NotGrantedError.cause)
+        """What the person or their plan does not give is not missing, and what is on its way is not yet."""
+        return self.cause not in ("", ASKED, NotGrantedError.cause)
 
     def plus(self, other: Result) -> Result:
         """The parts that a window was asked for in, as one."""
@@ -44,7 +46,7 @@ class Result:
             self.documents + other.documents,
             self.samples + other.samples,
             self.skipped + other.skipped,
-            self.cause or other.cause,
+            other.cause if other.failed and not self.failed else self.cause or other.cause,
             self.waiting or other.waiting,
             self.written + other.written,
             self.sleeps + other.sleeps,
@@ -69,9 +71,9 @@ class Outcome:
 
 
 def results(visit: Visit) -> dict[str, Result]:
-    """By resource, of what was answered or refused."""
+    """By resource, of what was answered, asked for or refused."""
     found: dict[str, Result] = {}
-    for question in (q for q in visit.questions if q.filed or q.error):
+    for question in (q for q in visit.questions if q.filed or q.error or q.ordered):
         found[question.resource.name] = found.get(question.resource.name, Result()).plus(result(question))
     return found
 
@@ -86,7 +88,7 @@ def result(question: Question) -> Result:
         documents=sum(bool(document.id) for document in documents),
         samples=sum(map(samples, documents)),
         skipped=len(question.filed.skipped) if question.filed else 0,
-        cause=cause_of(question.error) if question.error else "",
+        cause=cause_of(question.error) if question.error else ASKED if question.ordered else "",
         waiting=isinstance(question.error, RetryLaterError),
         written=tuple(sorted(key.day for key in written)),
         sleeps=sum(kind(document) in ("sleep", "nap") for document in new),
@@ -110,10 +112,12 @@ def ended(visit: Visit, found: Mapping[str, Result]) -> tuple[State, str]:
         granted = any(name in visit.connection.resources for name in visit.job.resources or visit.connection.resources)
         return "unchanged", "already_known" if granted else NotGrantedError.cause
     causes = [result.cause for result in found.values() if result.cause]
-    if any(result.waiting for result in found.values()):
-        return "waiting", causes[0]
+    if waiting := [result.cause for result in found.values() if result.waiting]:
+        return "waiting", waiting[0]
     if any(result.written for result in found.values()):
         return "written", ""
+    if ASKED in causes:
+        return "unchanged", ASKED
     if len(causes) == len(found):
         return "failed", causes[0]
     return "unchanged", ""

@@ -1,4 +1,5 @@
-"""Data that reaches a door: sealed with its connection's key before it leaves it, in the message or, large, in S3."""
+"""What reaches a door and is secret: sealed with its connection's key before it leaves it, in the message or, large,
+in S3."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import base64
 
 from shared.aws import s3
 from shared.connections import Connection
-from shared.jobs import Job, new_id
+from shared.jobs import new_id
 from shared.settings import settings
 from shared.vault import seal, unseal
 
@@ -15,7 +16,7 @@ INLINE_AT_MOST = 190_000
 
 
 def enclose(held: Connection, plain: bytes) -> str:
-    """What a job carries as its `payload`."""
+    """What a job carries as its `payload` or its `callback`."""
     sealed = seal(held.owner, "payload", plain)
     if len(sealed) <= INLINE_AT_MOST:
         return base64.b64encode(sealed).decode()
@@ -24,9 +25,9 @@ def enclose(held: Connection, plain: bytes) -> str:
     return f"s3:{key}"
 
 
-def disclose(held: Connection, job: Job) -> bytes:
+def disclose(held: Connection, enclosed: str) -> bytes:
     """Raises UnsealError where the connection it was meant for is another."""
-    if job.payload.startswith("s3:"):
-        reply = s3().get_object(Bucket=settings().raw_bucket, Key=job.payload.removeprefix("s3:"))
+    if enclosed.startswith("s3:"):
+        reply = s3().get_object(Bucket=settings().raw_bucket, Key=enclosed.removeprefix("s3:"))
         return unseal(held.owner, "payload", reply["Body"].read())
-    return unseal(held.owner, "payload", base64.b64decode(job.payload))
+    return unseal(held.owner, "payload", base64.b64decode(enclosed))

@@ -16,7 +16,7 @@ from shared import control
 from shared.errors import NotFoundError
 from shared.jobs import now_ms
 from shared.model import DAY
-from shared.outcomes import Result
+from shared.outcomes import ASKED, Result
 
 KEPT_DAYS = 90
 PSEUDONYM = "erased#"
@@ -153,18 +153,27 @@ def rows(item: control.Item, done: Iterable[str]) -> Iterator[tuple[Part, str, R
 
 
 def by_resource(found: Iterable[tuple[Part, str, Result]]) -> list[dict[str, Any]]:
-    """Counts of all windows, and each window whose answer has a cause."""
+    """Counts of all windows, each whose answer has a cause, and each that the vendor answers later."""
     total: dict[tuple[str, str], Result] = {}
+    asked: dict[tuple[str, str], list[dict[str, Any]]] = {}
     causes: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for window, resource, result in found:
         key = (window.provider, resource)
         total[key] = total.get(key, Result()).plus(replace(result, cause=""))
-        if result.cause:
-            days = {"first": window.first or None, "last": window.last or None}
+        days = {"first": window.first or None, "last": window.last or None}
+        if result.cause == ASKED:
+            asked.setdefault(key, []).append(days)
+        elif result.cause:
             causes.setdefault(key, []).append({**days, "cause": result.cause})
     return [
-        {"provider": p, "resource": r, **{n: getattr(result, n) for n in COUNTS}, "missing": causes.get((p, r), [])}
-        for (p, r), result in total.items()
+        {
+            "provider": provider,
+            "resource": resource,
+            **{name: getattr(result, name) for name in COUNTS},
+            "missing": causes.get((provider, resource), []),
+            "asked": asked.get((provider, resource), []),
+        }
+        for (provider, resource), result in total.items()
     ]
 
 

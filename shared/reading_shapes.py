@@ -356,6 +356,7 @@ class Origin(BaseModel):
     corrected_at: str | None = Field(description="When we learned of the last change; null where there was none")
     as_of: str = Field(description="How old this knowledge is")
     mapping_version: int
+    unsigned: bool = Field(description="Some of it came by a webhook that nobody signed, as the operator allows")
     job: str = Field(description="The job that wrote it last")
     raw: RawPointer | None = Field(description="The vendor's sealed answer in the raw bucket, while it is kept")
     figures: dict[str, Quantity] = Field(description="What it says of the day, by metric")

@@ -207,6 +207,7 @@ def origin(found: provenance.Origin, metric: str, glucose_unit: str) -> shapes.O
         corrected_at=iso_or_none(section.corrected),
         as_of=iso(section.known_at()),
         mapping_version=section.mapping_version,
+        unsigned=section.unsigned,
         job=section.by,
         raw=shapes.RawPointer.model_validate(found.raw) if found.raw else None,
         figures={m: quantity(m, s.day_value(m), glucose_unit) for m, s in stats.items() if metric in ("", m)},

@@ -49,8 +49,8 @@ def clocked(segment: str, at: int, forced: bool = False, reason: Literal["poll",
 
 def look(job: Job) -> int:
     """A poll for each connection on one page of a segment with something due, a review for each whose week is over;
-    a `forced` look is one or the other for all. Returns how many. Who comes after is another look, so that no segment
-    outgrows an invocation."""
+    a `forced` look is one or the other for all. No vendor is asked by it that forbids the clock. Returns how many. Who
+    comes after is another look, so that no segment outgrows an invocation."""
     page, rest = control.on_ring(job.segment, job.after)
     found = list(polls(job, page)) if job.reason == "poll" else []
     again = list(reviews(job, page))
@@ -88,7 +88,8 @@ def reviews(job: Job, page: Iterable[Item]) -> Iterator[Job]:
     for item in page:
         source, whose, zone = provider(item["provider"]), item["pk"].removeprefix("C#"), item["zone"]
         weekday, wake = connections.weekday_of(whose), item.get("wake", WAKE_HOUR)
-        if job.reason == "review" or (not job.forced and is_reviewed(source, weekday, zone, job.as_of, wake)):
+        forced = job.reason == "review" and source.timer_polling
+        if forced or (not job.forced and is_reviewed(source, weekday, zone, job.as_of, wake)):
             days = last_days(REVIEW_DAYS, zone, job.as_of)
             yield Job(
                 id=f"review.{whose}.{job.as_of // MINUTE}", reason="review", as_of=job.as_of, connection=whose,

@@ -67,6 +67,13 @@ class RefreshReply(JobReply):
     days: dict[str, int] = Field(description="Per provider, the last so many local days that are fetched")
 
 
+class AskedDays(BaseModel):
+    """Days of a resource that the vendor was asked to send: they come by its webhooks, if there is anything."""
+
+    first: date | None
+    last: date | None
+
+
 class MissingDays(BaseModel):
     """Days of a resource that did not come, and why."""
 
@@ -85,6 +92,7 @@ class JobResource(BaseModel):
     samples: int
     skipped: int = Field(description="Records that could not be read, or hold impossible values")
     missing: list[MissingDays]
+    asked: list[AskedDays] = Field(description="What the vendor sends later; nothing waits for it")
 
 
 class Link(BaseModel):

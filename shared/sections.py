@@ -1,6 +1,6 @@
 """The Data table: one section per (user, local day, source, resource), one day item per (user, day).
 
-pk user   sk P#<day>#<source>#<resource>   data, hash, rev, as_of, by, raw, ids, holds, received, corrected
+pk user   sk P#<day>#<source>#<resource>   data, hash, rev, as_of, by, raw, ids, holds, received, corrected, unsigned
 pk user   sk D#<day>                       <source>#<resource>: {rev, at, kind, stats}
 pk user   sk Z                             the person: zone history, and what they told us
 pk user   sk T#<source>#<resource>#<hash>  gone, as_of: deletions, of documents that may still come (30 days)
@@ -52,7 +52,8 @@ class Section:
     """A section as stored. `rev` 0: not there yet. `raw` is object key, offset and length, comma-separated.
 
     `holds` names the metrics and kinds of episode in it, so that a read passes over the rest. `received` dates the news
-    that made it, `corrected` the last that changed it (0: none did), in milliseconds.
+    that made it, `corrected` the last that changed it (0: none did), in milliseconds. `unsigned`: some of it came
+    from whoever knew the address of our door.
     """
 
     key: Key
@@ -66,6 +67,7 @@ class Section:
     holds: tuple[str, ...] = ()
     received: int = 0
     corrected: int = 0
+    unsigned: bool = False
 
     @property
     def mapping_version(self) -> int:
@@ -107,6 +109,8 @@ def put(section: Section, seen: int) -> bool:
     for name, words in (("ids", section.ids), ("holds", section.holds)):
         if words:
             item[name] = {"SS": list(words)}
+    if section.unsigned:
+        item["unsigned"] = {"BOOL": True}
     condition = {"ConditionExpression": "rev = :seen", "ExpressionAttributeValues": {":seen": {"N": str(seen)}}}
     first = {"ConditionExpression": "attribute_not_exists(pk)"}
     return _conditional(dynamodb().put_item, Item=item, **(condition if seen else first))
@@ -290,6 +294,7 @@ def _section(key: Key, item: dict[str, Any]) -> Section:
         tuple(sorted(item.get("holds", {}).get("SS", ()))),
         int(item.get("received", NEVER)["N"]),
         int(item.get("corrected", NEVER)["N"]),
+        "unsigned" in item,
     )
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from shared import connections, issued, tokens
-from shared.apps import App
+from shared.apps import EVERYBODY, App
 from shared.budget import Budget
 from shared.errors import NotGrantedError
 from shared.issued import Issued
 from shared.jobs import Job, now_ms
 from shared.log import logger
 from shared.progress import finish
-from shared.providers import Hook, Provider, Request, Subscription, Subscriptions
+from shared.providers import Hook, Provider, Request, SecretPath, Subscription, Subscriptions
 from shared.providers.registry import provider
 from shared.secret import apps
 from shared.settings import settings
@@ -90,9 +90,9 @@ def address(source: Provider) -> str:
 
 def our_side(source: Provider, app: App, connection: str) -> Hook:
     hooks = apps().hooks
-    url = address(source)
-    if connection:
-        url += "/" + hooks.path(source.id, connection)
+    url, hook = address(source), source.webhook
+    if connection or (hook and isinstance(hook.proof, SecretPath)):
+        url += "/" + hooks.path(source.id, connection or EVERYBODY)
     return Hook(url, app.hook_token or hooks.token(source.id), app.client_id, app.client_secret, connection)
 
 

@@ -33,6 +33,7 @@ from shared.jobs import Job, now_ms
 from shared.leaving import disconnect
 from shared.log import logger
 from shared.outcomes import Outcome, State
+from shared.permissions import ask_again
 from shared.progress import finish, note
 from shared.providers.registry import provider
 from shared.raw import Answered, RawObject
@@ -48,6 +49,7 @@ ERRANDS: dict[str, Callable[[Job], None]] = {
     "aggregate": aggregate,
     "everyone": everyone,
     "subscribe": ensure,
+    "permissions": ask_again,
     "disconnect": disconnect,
     "erase": erase,
     "replay": replay,
@@ -201,18 +203,18 @@ def perform(errand: Errand, queue: str) -> None:
     except RetryLaterError as error:
         jobs.defer(queue, job, spread(error.after, job), ours=isinstance(error, OverBudgetError))
         errand.state, errand.cause = "waiting", error.cause
-    except ReconnectError as error:
+    except (ReconnectError, NotGrantedError) as error:
         logger().info("not done", extra={"job": job.id, "task": job.task, "outcome": error.cause})
         errand.state, errand.cause = "failed", error.cause
 
 
 def run(errand: Errand, job: Job, queue: str) -> None:
-    if job.task in ERRANDS:
-        ERRANDS[job.task](job)
-        errand.state = "done"
-    elif job.account and not job.connection:
+    if job.account and not job.connection:
         if not fan_out(replace(job, same=errand.same), queue):
             errand.state, errand.cause = "dropped", NOT_HERE
+    elif job.task in ERRANDS:
+        ERRANDS[job.task](job)
+        errand.state = "done"
     elif is_word(job):
         errand.held = connections.load(job.connection)
         if errand.held is None:

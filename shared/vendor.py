@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import logging
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,6 +45,7 @@ class Reply:
 @cache
 def client() -> httpx.Client:
     """One per process: connections and the TLS context are reused by every job and thread."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would tell whole addresses, which may hold a token
     return httpx.Client(
         timeout=TIMEOUT_S, follow_redirects=False, headers={"user-agent": "tributary", "accept": "application/json"}
     )

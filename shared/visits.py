@@ -16,7 +16,8 @@ from shared.filing import Answer, Filed
 from shared.jobs import Job, now_ms
 from shared.judging import LOOK_BACK, worth_asking
 from shared.local_time import Zones, local_day
-from shared.providers import Provider, Request, Resource, Window
+from shared.payloads import disclose
+from shared.providers import Provider, Request, Resource, SecretPath, Window
 
 VENDOR_LAG_MS = 5_000
 
@@ -40,6 +41,11 @@ class Question:
     raw: str = ""
     error: TributaryError | None = None
 
+    @property
+    def ordered(self) -> bool:
+        """The vendor is only asked to send it: its answer holds nothing."""
+        return self.resource.later and self.window is not None
+
 
 @dataclass
 class Visit:
@@ -58,20 +64,26 @@ class Visit:
         self.refreshed += 1
 
     def answer(self, question: Question) -> Answer:
-        resource = question.resource
-        window = None if resource.current else question.window  # how things stand may have been so for long
+        resource, hook = question.resource, self.provider.webhook
         return Answer(
-            self.connection.user, self.provider, resource, question.replies, question.as_of, self.zones, window
+            self.connection.user,
+            self.provider,
+            resource,
+            question.replies,
+            question.as_of,
+            self.zones,
+            window=None if resource.current else question.window,  # how things stand may have been so for long
+            unsigned=bool(self.job.payload and hook and isinstance(hook.proof, SecretPath)),
         )
 
 
 def plan(job: Job, held: Connection, provider: Provider, zones: Zones) -> Visit:
-    """Only resources the person granted are asked for; a job that names none means all of them. A poll by the clock
-    leaves out what need not be asked after all."""
+    """Only resources the person granted are asked for; a job that names none means all of them. A poll leaves out what
+    need not be asked after all; a forced one nothing but what the vendor forbids."""
     wanted = job.resources or held.resources
     resources = [r for r in provider.resources if r.name in wanted and r.name in held.resources]
     asked: Iterable[tuple[Resource, timedelta]] = ((r, LOOK_BACK) for r in resources)
-    if job.reason == "poll" and not job.forced:
+    if job.reason == "poll" and not (job.forced and provider.timer_polling):
         asked = worth_asking(job.as_of, held, provider, resources, recent(1, zones).last)
     found = [q for resource, back in asked for q in questions(job, held, resource, zones, back)]
     return Visit(job, held, provider, zones, found)
@@ -82,6 +94,8 @@ def questions(
 ) -> Iterator[Question]:
     if job.payload:
         yield Question(resource)
+    elif job.callback:
+        yield Question(resource, request=Request(url=disclose(held, job.callback).decode()))
     elif job.document and resource.fetch_one and not job.deleted:
         yield Question(resource, request=resource.fetch_one(job.document))
     elif resource.fetch and not job.deleted:

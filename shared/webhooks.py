@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from shared.apps import App, Hooks
+from shared.apps import EVERYBODY, App, Hooks
 from shared.errors import BadRequestError, InvalidSignatureError, NotFoundError
 from shared.model import Skipped
-from shared.providers import Event, HmacSignature, Json, Point, Provider, PublishedKey, Webhook
+from shared.providers import Event, HmacSignature, Json, Point, Provider, PublishedKey, SecretPath, Webhook
 
 LONGEST_STAMP = 13
 """Digits: milliseconds until the year 2286."""
@@ -46,18 +46,38 @@ def accept(
     webhook = hook_of(provider)
     try:
         connection = proven(provider, webhook, app, hooks, call, issued, keys)
+        return connection, [] if webhook.is_ping(call.body) else read(webhook, app, call)
     except InvalidSignatureError as refused:
         refused.status = webhook.refusal
         raise
-    if webhook.is_ping(call.body):
-        return connection, []
+
+
+def read(webhook: Webhook, app: App, call: Call) -> list[Event | Skipped]:
+    """What a proven call tells."""
     try:
-        read = webhook.read(call.body, datetime.fromtimestamp(call.now / 1000, UTC))
-        return connection, [dated(event, sent(webhook, call)) for event in read]
+        events = list(webhook.read(call.body, datetime.fromtimestamp(call.now / 1000, UTC)))
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as wrong:
         raise BadRequestError(
             f"the body is not one this provider documents ({type(wrong).__name__})", "body"
         ) from wrong
+    if isinstance(webhook.proof, SecretPath) and not app.accept_unsigned_data:
+        refuse_data(events)
+    at = sent(webhook, call)
+    return [followable(webhook, index, dated(event, at)) for index, event in enumerate(events)]
+
+
+def refuse_data(events: Iterable[Event | Skipped]) -> None:
+    """The whole call, so that the vendor keeps it until it is told to send hints, or we to take data."""
+    if any(isinstance(event, Event) and event.payload is not None for event in events):
+        raise InvalidSignatureError("data that nobody signed; only with accept_unsigned_data is it taken")
+
+
+def followable(webhook: Webhook, index: int, event: Event | Skipped) -> Event | Skipped:
+    """The event, unless it would have us call an address that is not the vendor's."""
+    if isinstance(event, Skipped) or not event.callback:
+        return event
+    known = webhook.callbacks is not None and webhook.callbacks.fullmatch(event.callback)
+    return event if known else Skipped(index, "not an address of the vendor's", "callback")
 
 
 def proven(
@@ -77,6 +97,8 @@ def proven(
         carries_token(app.hook_token or hooks.token(provider.id), call)
         if not webhook.proof.probe(call.body):
             verify_published(webhook.proof, app, call, keys)
+    elif call.headers.get(webhook.proof.names_app, app.client_id) != app.client_id:
+        raise InvalidSignatureError("the webhook is for another app")
     return connection
 
 
@@ -115,9 +137,10 @@ def hook_of(provider: Provider) -> Webhook:
 
 
 def address(provider: Provider, webhook: Webhook, hooks: Hooks, call: Call) -> str | None:
-    if webhook.path == "app":
+    if webhook.path == "app" and not isinstance(webhook.proof, SecretPath):
         return None
-    return hooks.connection(provider.id, call.path or "", call.now)
+    named = hooks.connection(provider.id, call.path or "", call.now)
+    return None if named == EVERYBODY else named
 
 
 def verify(proof: HmacSignature, secrets: Sequence[str], call: Call) -> None:

@@ -41,8 +41,8 @@ from shared.providers.reading import Json, Map, attempt, bury, dig, per_record
 
 __all__ = [
     "RHYTHMS", "Account", "ByDate", "ByInstant", "ByPath", "Cadence", "Event", "FileUpload", "Guest", "HmacSignature",
-    "Holder", "Hook", "Hosted", "Json", "Limit", "Map", "Member", "OAuth2", "PhonePush", "Point", "Provider",
-    "PublishedKey", "Refusal", "Request", "Resource", "Rhythm", "RowError", "SecretPath", "Subscription",
+    "Holder", "Hook", "Hosted", "Json", "Limit", "Map", "Member", "OAuth2", "Permissions", "PhonePush", "Point",
+    "Provider", "PublishedKey", "Refusal", "Request", "Resource", "Rhythm", "RowError", "SecretPath", "Subscription",
     "Subscriptions", "Token", "Upload", "Webhook", "Window", "as_epoch", "as_naive_utc", "as_utc", "attempt", "bury",
     "dig", "house", "in_turn", "one_page", "per_record",
 ]  # fmt: skip
@@ -72,6 +72,8 @@ class Resource:
     """All pages of an answer are mapped as one: a record is read by the help of another."""
     current: bool = False
     """Asked for only where the window reaches today; a figure without a day is of the day it was asked."""
+    later: bool = False
+    """The answer to `fetch` only says that the vendor took the question: what was asked for comes by webhook."""
     mode: Literal["replace", "merge"] = "replace"
     padding: int = 0
     max_days: int = 30
@@ -127,6 +129,14 @@ class Holder:
     now: int
 
 
+@dataclass(frozen=True)
+class Permissions:
+    """The call that says what the person lets us have, for a vendor whose `scope` does not, and how to read it."""
+
+    request: Request
+    read: Callable[[Any], frozenset[str]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class OAuth2:
     """How a person connects. The defaults are RFC 6749; say only what differs."""
@@ -144,6 +154,8 @@ class OAuth2:
     """The errors by which the token endpoint says that the grant itself is gone."""
     read_token: Callable[[Json], Json] = lambda reply: reply
     granted: Callable[[str], frozenset[str]] = lambda scope: frozenset(scope.replace(",", " ").split())
+    permissions: Permissions | None = None
+    """Then `scopes` are what we hope for, and none are named to the vendor."""
     register: Callable[[str], Request] | None = None
     """(account) → the call, with the new token, that the vendor wants before any other."""
     revoke: Callable[[Holder], Generator[Request, Json, None]] | None = None
@@ -262,6 +274,10 @@ class Provider:
     def connects(self) -> bool:
         """Whether people connect to it by consenting on a page of the vendor's."""
         return isinstance(self.auth, OAuth2 | Hosted)
+
+    @property
+    def permissions(self) -> Permissions | None:
+        return self.auth.permissions if isinstance(self.auth, OAuth2) else None
 
     def through(self, upstream: str) -> Provider:
         """Raises UnknownProviderError."""

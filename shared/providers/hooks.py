@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from re import Pattern
 from typing import Any, Literal, NamedTuple
 
 from shared.model import Skipped
@@ -59,7 +60,11 @@ class PublishedKey:
 
 @dataclass(frozen=True)
 class SecretPath:
-    """The vendor signs nothing: the unguessable path is the proof, and the event only a hint to fetch."""
+    """The vendor signs nothing: the unguessable path is the proof, and the event only a hint to fetch. Data in it is
+    refused, unless the operator accepts that anybody who learns the path can write it. `names_app` is the header, if
+    there is one, in which the vendor names our app: a call for another is refused."""
+
+    names_app: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +72,10 @@ class Event:
     """What one webhook says: these resources changed, for this account, perhaps this document or these days.
 
     `document` asks for one record; `deleted` says it is gone; `payload` is the data itself, in the shape the
-    resource's mapping reads, `as_of` its own age where it tells one (so that a replay is no news); `goodbye` says the
-    person ended the grant at the vendor, `successor` that the account goes by another id from now on, `trouble` that an
-    aggregator is refused by its source, and has not given up.
+    resource's mapping reads, `as_of` its own age where it tells one (so that a replay is no news); `callback` is the
+    vendor's own address of it, with a secret in it; `goodbye` says the person ended the grant at the vendor,
+    `permissions` that they changed what we may have, `successor` that the account goes by another id from now on,
+    `trouble` that an aggregator is refused by its source, and has not given up.
     """
 
     resources: tuple[str, ...] = ()
@@ -79,7 +85,9 @@ class Event:
     deleted: bool = False
     payload: Json | None = None
     as_of: int | None = None
+    callback: str = ""
     goodbye: bool = False
+    permissions: bool = False
     successor: str = ""
     trouble: bool = False
 
@@ -87,6 +95,11 @@ class Event:
     def is_word(self) -> bool:
         """Of the vendor, about the connection: there is nothing to ask for."""
         return self.goodbye or self.trouble or bool(self.successor)
+
+    @property
+    def is_secret(self) -> bool:
+        """It holds what nobody may read in a queue: health data, or an address with a token in it."""
+        return self.payload is not None or bool(self.callback)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +113,8 @@ class Webhook:
     """(query, our verification token) → the JSON to answer, or None to refuse. Absent: GET and HEAD are welcome."""
     is_ping: Callable[[bytes], bool] = lambda body: False
     """Does this body only ask whether anybody is at home? Then it needs no proof, and tells nothing."""
+    callbacks: Pattern[str] | None = None
+    """What the whole of an address in an event must match to be followed. None: none is."""
     answer: Callable[[bytes], int] = lambda body: 200
     """The status the vendor wants to hear for a body that was taken."""
     refusal: int = 401

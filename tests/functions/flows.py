@@ -12,7 +12,7 @@ from typing import Any
 from sandbox.life import PEOPLE
 from sandbox.webhooks import Webhook
 from shared import connections
-from shared.apps import Hooks
+from shared.apps import EVERYBODY, Hooks
 from shared.connections import Connection, segment
 from shared.looks import next_look
 from shared.model import MINUTE
@@ -163,6 +163,29 @@ def an_account_renamed(world: World) -> Jobs:
     old = cloud.users[held("terra.garmin").account].shown()
     word = {"type": "user_reauth", "old_user": old, "new_user": {**old, "user_id": "another"}}
     world.post(cloud._hook(word))
+    world.work()
+    return []
+
+
+def its_portal_filled_in(world: World) -> None:
+    world.vendors.clouds["garmin"].enter(f"/v1/webhooks/garmin/{HOOKS.path('garmin', EVERYBODY)}")
+
+
+@flow(connected("garmin", filled=False), its_portal_filled_in)
+def a_night_told_by_a_ping(world: World) -> Jobs:
+    """The address of the data has a token in it: the door seals it, and the worker follows it."""
+    world.vendors.lives.reveal(ADA, world.today)
+    world.happens("garmin", "night")
+    world.work()
+    return []
+
+
+@flow(connected("garmin", filled=False), its_portal_filled_in)
+def a_permission_taken_back(world: World) -> Jobs:
+    cloud: Any = world.vendors.clouds["garmin"]
+    cloud.grants.permit(ADA.name, ("ACTIVITY_EXPORT",))
+    for hook in cloud.permitted(ADA):
+        world.post(hook)
     world.work()
     return []
 

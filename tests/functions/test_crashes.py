@@ -30,7 +30,7 @@ from tests.functions.flows import CROWDS, ERASED, FLOWS, Flow, Run, tracked
 from tests.functions.mortal import Crossing, Death, Moment, World, world
 from tests.functions.outcome import Outcome, difference, faults, in_any_order, outcome
 
-pytestmark = pytest.mark.needs("dexcom", "file_import", "healthkit", "oura", "terra", "withings")
+pytestmark = pytest.mark.needs("dexcom", "file_import", "garmin", "healthkit", "oura", "terra", "withings")
 
 EVERY = os.environ.get("CRASHES") == "every"
 HOUR_MS = 3_600_000

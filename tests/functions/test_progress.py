@@ -126,7 +126,7 @@ def test_a_window_that_takes_its_worker_with_it_is_not_running_for_ever(system: 
     batch.open([(id_, window["Body"])])
     batch.keep_raw()  # and no further
     told = report(system, user, job)
-    whole = {"provider": "oura", "resource": "", "days": 0, "documents": 0, "samples": 0, "skipped": 0}
+    whole = {"provider": "oura", "resource": "", "days": 0, "documents": 0, "samples": 0, "skipped": 0, "asked": []}
     assert told["status"] == "failed"
     assert told["resources"] == [{**whole, "missing": [{**span(window), "cause": "interrupted"}]}]
     _, [again] = start(system, user, action="resume", job=job)

@@ -294,4 +294,4 @@ def test_a_payload_for_one_connection_opens_for_no_other(system: System, user: s
     assert system.deliver("fresh", [moved]) == [moved["MessageId"]]
     assert jobs.hint(write(told)) == ""
     with pytest.raises(vault.UnsealError):
-        payloads.disclose(replace(owner, provider="withings"), told)
+        payloads.disclose(replace(owner, provider="withings"), told.payload)

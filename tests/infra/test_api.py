@@ -67,7 +67,7 @@ def test_only_the_named_routes_ask_for_no_token(variant: str, request: pytest.Fi
 
 def test_one_integration_per_function(default: Template) -> None:
     made = [each["Properties"] for each in default.find_resources("AWS::ApiGatewayV2::Integration").values()]
-    assert len(made) == 13
+    assert len(made) == 14
     assert {each["PayloadFormatVersion"] for each in made} == {"2.0"}
 
 

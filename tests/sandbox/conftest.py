@@ -25,9 +25,13 @@ ROUTES = {
     "dexcom": ("/v3/oauth2/login", "/v3/oauth2/token"),
     "whoop": ("/oauth/oauth2/auth", "/oauth/oauth2/token"),
     "polar": ("/oauth2/authorization", "/v2/oauth2/token"),
+    "garmin": ("/oauth2Confirm", "/di-oauth2-service/oauth/token"),
     "google_health": ("/o/oauth2/v2/auth", "/token"),
     "fitbit": ("/oauth2/authorize", "/oauth2/token"),
 }
+# RFC 7636, appendix B.
+CHALLENGE = {"code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "code_challenge_method": "S256"}
+VERIFIER = {"code_verifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"}
 BASIC = ("polar", "fitbit")
 TOKEN_FORM = {"withings": {"action": "requesttoken"}, "whoop": {"scope": "offline"}}
 
@@ -106,9 +110,10 @@ def exchange(client: httpx.Client, app):
 
     def post(provider: str, **form: str):
         url, pair = f"/{provider}{ROUTES[provider][1]}", app(provider)
+        proof = VERIFIER if form.get("grant_type") == "authorization_code" else {}
         if provider in BASIC:
-            return client.post(url, data=form, auth=(pair["client_id"], pair["client_secret"]))
-        return client.post(url, data={**pair, **TOKEN_FORM.get(provider, {}), **form})
+            return client.post(url, data={**proof, **form}, auth=(pair["client_id"], pair["client_secret"]))
+        return client.post(url, data={**pair, **proof, **TOKEN_FORM.get(provider, {}), **form})
 
     return post
 
@@ -119,7 +124,7 @@ def authorize(client: httpx.Client, app):
 
     def decide(provider: str, person: str = "ada", decision: str = "allow", scope: str = "", **form: object):
         query = {"response_type": "code", "client_id": app(provider)["client_id"], "redirect_uri": CALLBACK}
-        query |= {"state": "st4te-of-ada", "scope": scope}
+        query |= {"state": "st4te-of-ada", "scope": scope, **CHALLENGE}
         chosen = {"person": person, "decision": decision, **form}
         reply = client.post(f"/{provider}{ROUTES[provider][0]}", params=query, data=chosen)
         assert reply.status_code == 302, reply.text

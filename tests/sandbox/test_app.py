@@ -47,7 +47,8 @@ def test_tokens_for_a_person_and_for_a_machine(client):
 
 def test_the_page_lists_every_cloud_and_the_apps_rewrite_every_host(client):
     page, apps = client.get("/").text, client.get("/control/apps").json()
-    assert apps.keys() == {"dexcom", "fitbit", "google_health", "oura", "polar", "terra", "whoop", "withings"}
+    clouds = {"dexcom", "fitbit", "garmin", "google_health", "oura", "polar", "terra", "whoop", "withings"}
+    assert apps.keys() == clouds
     base_url = str(client.base_url).rstrip("/")
     assert all(f"{base_url}/{name}" in page for name in apps)
     assert apps["oura"]["urls"] == dict.fromkeys(

@@ -1,7 +1,7 @@
 import pytest
 
 CALLBACK = "http://127.0.0.1:9/callback"
-PROVIDERS = ("oura", "withings", "dexcom", "whoop", "polar", "google_health", "fitbit")
+PROVIDERS = ("oura", "withings", "dexcom", "whoop", "polar", "google_health", "fitbit", "garmin")
 
 
 def refused(reply) -> bool:
@@ -30,7 +30,7 @@ def test_denial_comes_back_as_an_error(provider, authorize):
     assert authorize(provider, decision="deny") == {"error": "access_denied", "state": "st4te-of-ada"}
 
 
-@pytest.mark.parametrize("provider", ["oura", "dexcom", "whoop"])
+@pytest.mark.parametrize("provider", ["oura", "dexcom", "whoop", "garmin"])
 def test_a_used_refresh_token_is_dead(provider, connect, exchange, client):
     first = connect(provider).tokens
     form = {"grant_type": "refresh_token"}

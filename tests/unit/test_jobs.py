@@ -40,7 +40,19 @@ all_jobs = st.builds(
     not_before=st.integers(0, 2**53),
     waited=st.integers(0, 2**53),
     **dict.fromkeys(
-        ("provider", "connection", "account", "user", "document", "payload", "tracked", "part", "after", "successor"),
+        (
+            "provider",
+            "connection",
+            "account",
+            "user",
+            "document",
+            "payload",
+            "callback",
+            "tracked",
+            "part",
+            "after",
+            "successor",
+        ),
         words,
     ),
     **dict.fromkeys(("resources", "services", "same"), many),
@@ -63,7 +75,8 @@ def test_the_strategy_tries_every_field() -> None:
 
 FULL = Job(
     id="j", task="subscribe", reason="sync", as_of=1, provider="p", connection="c", account="a", user="u",
-    resources=("r",), window=("2026-11-20", "2026-11-21"), document="d", deleted=True, goodbye=True, payload="x",
+    resources=("r",), window=("2026-11-20", "2026-11-21"), document="d", deleted=True, goodbye=True,
+    payload="x", callback="x",
     tracked="t", part="w", services=("s",), segment="1#0", after="C#x", forced=True, attempt=2, received=1, run="r",
     same=("i",), not_before=3, waited=4, successor="b", trouble=True,
 )  # fmt: skip

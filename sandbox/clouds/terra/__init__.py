@@ -149,12 +149,13 @@ class Terra(Cloud):
         self._tell({"type": "deauth", "status": "success", "message": "", "user": user.shown()})
         return JSONResponse({"status": "success"})
 
-    def end(self, person: Person) -> None:
+    def end(self, person: Person) -> list[Webhook]:
         """Ended at the source: Terra tells, and goes on naming them."""
-        for user in self.users.values():
-            if user.person == person.name and user.active:
-                user.active = False
-                self._tell({"type": "access_revoked", "status": "warning", "message": "", "user": user.shown()})
+        ended = [user for user in self.users.values() if user.person == person.name and user.active]
+        for user in ended:
+            user.active = False
+        told = {"type": "access_revoked", "status": "warning", "message": ""}
+        return [hook for user in ended if (hook := self._hook({**told, "user": user.shown()}))]
 
     def data(self, call: Call) -> Response:
         """By the webhook unless told otherwise; over a month, by the webhook all the same, in chunks."""
