@@ -6,7 +6,6 @@ import pytest
 from aws_cdk.assertions import Template
 
 from infra import freshness
-from shared.providers import OAuth2
 from shared.providers.registry import providers
 
 
@@ -24,7 +23,7 @@ def about(alarms: list[dict[str, Any]], name: str) -> dict[str, dict[str, Any]]:
 
 def test_each_provider_that_is_asked_or_tells_has_a_promise(alarms: list[dict[str, Any]]) -> None:
     late = about(alarms, "PromiseUsed")
-    assert set(late) == {p.id for p in providers() if isinstance(p.auth, OAuth2)}
+    assert set(late) == {p.id for p in providers() if p.connects}
     for alarm in late.values():
         assert (alarm["ExtendedStatistic"], alarm["Threshold"], alarm["TreatMissingData"]) == ("p95", 1, "notBreaching")
 

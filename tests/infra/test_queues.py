@@ -77,7 +77,7 @@ def test_waiting_messages_raise_an_alarm(default: Template) -> None:
 def test_every_alarm_speaks_to_the_topic(custom: Template) -> None:
     alarms = custom.find_resources("AWS::CloudWatch::Alarm").values()
     freshness = [each for each in alarms if each["Properties"].get("Namespace") == "Wearables"]
-    assert len(alarms) - len(freshness) == 26
+    assert len(alarms) - len(freshness) == 27
     assert {tuple(each["Properties"]["AlarmActions"]) for each in alarms} == {
         ("arn:aws:sns:us-east-1:123456789012:ops",)
     }

@@ -30,7 +30,7 @@ NONCE = bytes(range(12))
 def key(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An empty Control table and a KMS key, whose ARN this is."""
     names = ("DATA_TABLE", "CONTROL_TABLE", "RAW_BUCKET", "APP_SECRET", "PUBLIC_URL", "EVENTS_LOG")
-    queues = (f"{name}_QUEUE" for name in ("FRESH", "BULK", "SEGMENTS", "CHANGES"))
+    queues = (f"{name}_QUEUE" for name in ("FRESH", "BULK", "SEGMENTS", "EXPORTS", "CHANGES"))
     for name, value in {**dict.fromkeys((*names, *queues), "unused"), **ENV, "CONTROL_TABLE": "Control"}.items():
         monkeypatch.setenv(name, value)
     with mock_aws():
