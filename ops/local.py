@@ -34,8 +34,9 @@ HINT_DELAY_S = 1
 LIMITS = [{"calls": 3_000, "seconds": 60}]
 """The sandbox's, as its owner grants them: the story asks for three people's quarter of a year within a minute."""
 LIVES = ("ada", "ben")
-WORKER_TIMEOUT_S = 20
-"""The least the stack takes: a killed worker's messages come back after six times that."""
+WORKER_TIMEOUT_S = 30
+"""As long as the doors have, so that an erasure waits no longer for it. A killed worker's messages come back after six
+times that."""
 PORTS_TRIED = 3
 
 

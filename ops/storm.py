@@ -19,7 +19,7 @@ SILENT = ("withings", "dexcom")
 BACKFILL_DAYS = 7
 """Behind the first week: more than anything is corrected by. Three months of everybody would only take longer."""
 WORKER_TIMEOUT_S = 40
-"""Twice the local one: on a busy machine a worker takes its time, and one that times out leaves all of it undone."""
+"""More than the local one: what times out leaves all of its work undone, and this is a busy machine."""
 TICK_S = 15.0
 DAY_S = 20.0
 
