@@ -6,6 +6,7 @@ Unlike a cloud it calls us. `batches` are what it would send of some days, `push
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -28,7 +29,7 @@ def iso(at: int) -> str:
 
 
 @dataclass
-class Phone:
+class Phone(ABC):
     """One store on one person's phone. `platform` is what it is called in our address."""
 
     world: World
@@ -71,20 +72,20 @@ class Phone:
 
     # --- in the store's words
 
-    def steps(self, minutes: list[Minute]) -> Iterator[Record]:
-        raise NotImplementedError
+    @abstractmethod
+    def steps(self, minutes: list[Minute]) -> Iterator[Record]: ...
 
-    def beats(self, minutes: list[Minute]) -> Iterator[Record]:
-        raise NotImplementedError
+    @abstractmethod
+    def beats(self, minutes: list[Minute]) -> Iterator[Record]: ...
 
-    def sleep(self, sleep: Sleep) -> Iterator[Record]:
-        raise NotImplementedError
+    @abstractmethod
+    def sleep(self, sleep: Sleep) -> Iterator[Record]: ...
 
-    def workout(self, workout: Workout) -> Record:
-        raise NotImplementedError
+    @abstractmethod
+    def workout(self, workout: Workout) -> Record: ...
 
-    def weight(self, at: int, kg: float) -> Record:
-        raise NotImplementedError
+    @abstractmethod
+    def weight(self, at: int, kg: float) -> Record: ...
 
 
 def walked(minutes: list[Minute]) -> Iterator[tuple[int, int]]:

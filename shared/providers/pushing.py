@@ -5,7 +5,7 @@ A resource's part of a batch is `{<resource>: {"received": ms, "upserts": [recor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import wraps
@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from shared.catalogue import Kind
 from shared.errors import SkipRecordError
 from shared.model import Deletion, Document, Item, instant
-from shared.providers import Resource
+from shared.providers import PhonePush, Provider, Resource
 from shared.providers.quantities import Quantities, metrics
 from shared.providers.reading import Json, Map, dig, per_record
+from shared.providers.stages import NIGHT
 
 
 def pushed(name: str) -> Callable[[Map], Map]:
@@ -51,6 +52,28 @@ def resource(
     return Resource(
         name=name, map=map, records=f"{name}.upserts", mode="merge", spots=metrics(*spots), series=frozenset(series),
         totals=frozenset(totals),
+    )  # fmt: skip
+
+
+def health_store(
+    *, id: str, name: str, docs: str, tables: Mapping[str, Quantities], cuff: Quantities, types: Mapping[str, str],
+    values: Callable[[str, Quantities], Map], vitals: Map, sleep: Map, workouts: Map,
+) -> Provider:  # fmt: skip
+    """A health store on a phone. `tables` name by resource the types of the store that are a value each; `types` say
+    which resources the others belong to: both blood pressures (`cuff`), the stretches of a sleep, and workouts."""
+
+    def sampled(resource_name: str) -> Resource:
+        table = tables[resource_name]
+        return resource(resource_name, values(resource_name, table), table, series=metrics(table))
+
+    of_values = {type: resource_name for resource_name, table in tables.items() for type in table}
+    return Provider(
+        id=id, name=name, docs=docs, kind="phone", base_url="", timer_polling=False,
+        auth=PhonePush({**of_values, **types}),
+        resources=(
+            sampled("activity"), sampled("heart_rate"), resource("vitals", vitals, tables["vitals"], cuff),
+            sampled("glucose"), sampled("body"), resource("sleep", sleep, totals=NIGHT), resource("workouts", workouts),
+        ),
     )  # fmt: skip
 
 
