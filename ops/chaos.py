@@ -9,7 +9,7 @@ counted.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from ops.client import Api, ApiError
 from ops.local import Local
-from ops.reckoning import Held, Reckoning, Spot, held, reckon, shown, truth
+from ops.reckoning import Held, Reckoning, Records, Spot, held, reckon, shown, truth
 from ops.stage import DEAD, QUEUES, WAITING, Sandbox, StepFailed
 
 PROVIDERS = ("oura", "withings", "dexcom")
@@ -90,13 +90,14 @@ class Happening:
 
 @dataclass
 class Newcomer:
-    """`told` are the sections that changed: whether the webhooks of every change were delivered."""
+    """`told` are the sections that changed, with the records they had then; with None where a webhook about one was
+    not delivered."""
 
     name: str
     zone: str
     api: Api
     rng: Random
-    told: dict[Spot, bool] = field(default_factory=dict)
+    told: dict[Spot, Collection[str] | None] = field(default_factory=dict)
 
     @property
     def user(self) -> str:
@@ -154,7 +155,7 @@ class Chaos:
         self.sandbox.switch("weather")
         self.ground.spare()
         self._drain("after the storm", self._left)
-        told = self._reckon(lambda person: {spot for spot, heard in person.told.items() if heard})
+        told = self._reckon(lambda person: {spot: then for spot, then in person.told.items() if then is not None})
         self.sandbox.switch("stop")
         self.ground.poll()
         self._drain("the last poll", self._left)
@@ -195,8 +196,10 @@ class Chaos:
             for provider, resources in what.touches.items():
                 fates = {hook["status"] for hook in lines if hook["provider"] == provider and not hook.get("late")}
                 heard = bool(fates) and fates <= {200, "held"}
+                then = self._truth(person, what.day.isoformat(), what.day.isoformat())
                 for spot in (Spot(provider, resource, what.day.isoformat()) for resource in resources):
-                    person.told[spot] = person.told.get(spot, True) and heard
+                    missed = not heard or person.told.get(spot, ()) is None
+                    person.told[spot] = None if missed else frozenset(then.get(spot, {}))
 
     # --- waiting
 
@@ -229,23 +232,27 @@ class Chaos:
 
     # --- counting
 
-    def _reckon(self, wanted: Callable[[Newcomer], set[Spot]] | None = None, api: bool = False) -> Reckoning:
-        """Everybody's records; only those of the sections `wanted`, if told."""
+    def _reckon(
+        self, wanted: Callable[[Newcomer], Mapping[Spot, Collection[str]]] | None = None, api: bool = False
+    ) -> Reckoning:
+        """Everybody's records; only the sections `wanted`, if told, and without what came to be in them later: life
+        goes on, and nobody is told of it."""
         found = Reckoning()
         for person in self.people:
             true, seen = self._truth(person), self._held(person)
             if wanted is not None:
                 chosen = wanted(person)
-                true = {spot: records for spot, records in true.items() if spot in chosen}
-                seen = Held({s: r for s, r in seen.records.items() if s in chosen}, seen.behind & chosen)
+                seen = Held({s: r for s, r in seen.records.items() if s in chosen}, seen.behind & chosen.keys())
+                known = {spot: {*then, *dict(seen.records.get(spot, ()))} for spot, then in chosen.items()}
+                true = {s: {k: v for k, v in true.get(s, {}).items() if k in keys} for s, keys in known.items()}
             reckon(found, person.name, true, seen)
             if api:
                 days = sorted(spot.day for spot in true)
                 shown(found, person.name, true, person.api.days(days[0], days[-1]))
         return found
 
-    def _truth(self, person: Newcomer) -> dict[Spot, Mapping[str, float | None]]:
-        told = self.sandbox.read("holdings", person=person.name, **{"from": "2000-01-01", "to": "2100-01-01"})
+    def _truth(self, person: Newcomer, first: str = "2000-01-01", last: str = "2100-01-01") -> dict[Spot, Records]:
+        told = self.sandbox.read("holdings", person=person.name, **{"from": first, "to": last})
         return truth(told["days"])
 
     def _held(self, person: Newcomer) -> Held:
