@@ -41,7 +41,7 @@ UNIT_BYTES = 4_096
 ENVIRONMENT = {
     **dict.fromkeys(
         ("RAW_BUCKET", "VAULT_KEY", "APP_SECRET", "FRESH_QUEUE", "BULK_QUEUE", "SEGMENTS_QUEUE", "EXPORTS_QUEUE",
-         "CHANGES_QUEUE", "EVENTS_LOG"), "none",
+         "IMPORTS_QUEUE", "CHANGES_QUEUE", "EVENTS_LOG"), "none",
     ),
     "DATA_TABLE": "Data", "CONTROL_TABLE": "Control", "PUBLIC_URL": "https://api.example", "LONGEST_JOB_S": "1",
     "BACKUP_DAYS": "7", "RAW_DAYS": "30", "POWERTOOLS_SERVICE_NAME": "bench", "AWS_REGION": "us-east-1",

@@ -35,6 +35,8 @@ ROUTES = (
     Route("POST", "/v1/sync", "sync"),
     Route("POST", "/v1/refresh", "sync"),
     Route("POST", "/v1/uploads", "upload"),
+    Route("POST", "/v1/uploads/large", "upload"),
+    Route("POST", "/v1/uploads/large/{upload}", "upload"),
     Route("POST", "/v1/exports", "export"),
     Route("POST", "/v1/push/{platform}", "push"),
     Route("DELETE", "/v1/connections/{connection}", "disconnect"),

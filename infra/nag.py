@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from infra.stack import Tributary
 
 Departure = tuple[IConstruct, str, str]
-WORKERS = ("worker", "worker-bulk", "exporter")
+WORKERS = ("worker", "worker-bulk", "exporter", "importer")
 
 
 def check(app: cdk.App) -> None:
@@ -67,9 +67,9 @@ def _failure(name: str) -> str:
 def _roles(stack: "Tributary") -> Iterator[Departure]:
     # The rule's id contains the bucket's logical id, so it is asked for, not written down.
     raw = stack.get_logical_id(cast(cdk.CfnElement, stack.store.raw.node.default_child))
-    prefixes = dict.fromkeys(("webhook", "push", "upload"), ("inbox",)) | {
-        "worker": ("inbox", "raw", "exports"), "worker-bulk": ("inbox", "raw"), "exporter": ("exports",),
-        "api": ("exports",),
+    prefixes = dict.fromkeys(("webhook", "push"), ("inbox",)) | {
+        "worker": ("inbox", "raw", "exports", "uploads"), "worker-bulk": ("inbox", "raw"), "exporter": ("exports",),
+        "api": ("exports",), "upload": ("inbox", "uploads"), "importer": ("inbox", "uploads"),
     }  # fmt: skip
     for name, function in stack.functions.items():
         yield (

@@ -14,11 +14,13 @@ from infra.queue import Queue
 from infra.settings import Settings
 from infra.sign_in import UserPool, authorizer
 from infra.storage import Storage
-from shared import exports
+from shared import exports, imports
 
 POLL_TIMEOUT_S = 60
 EXPORT_TIMEOUT_S = 600
 """Time for millions of samples in the slowest format (bench/reads.py); more is refused as too large."""
+IMPORT_TIMEOUT_S = 900
+"""As long as Lambda lets it: a file that takes longer is gone on with by the next."""
 READ = ("GetItem", "BatchGetItem", "Query")
 EDIT = ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
 MERGE = ("GetItem", "PutItem", "UpdateItem", "Query")
@@ -51,6 +53,7 @@ class Tributary(Stack):
         self.bulk = Queue(self, "Bulk", key, visibility_s=6 * settings.worker_timeout_s)
         self.segments = Queue(self, "Segments", key, visibility_s=6 * POLL_TIMEOUT_S)
         self.exports = Queue(self, "Exports", key, visibility_s=6 * EXPORT_TIMEOUT_S)
+        self.imports = Queue(self, "Imports", key, visibility_s=6 * IMPORT_TIMEOUT_S)
         self.changes = Queue(self, "Changes", key)
 
         self.pool = None if settings.oidc_issuer else UserPool(self, "Users", settings)
@@ -70,7 +73,7 @@ class Tributary(Stack):
         freshness.alarms(self, settings.stack_name)
         if settings.alarm_topic_arn:
             alarm.tell(self, settings.alarm_topic_arn)
-        queues = (self.fresh, self.bulk, self.segments, self.exports, self.changes)
+        queues = (self.fresh, self.bulk, self.segments, self.exports, self.imports, self.changes)
         dashboard(self, settings.stack_name, self.api, queues, self.functions, self.store)
         self._outputs()
         for name, value in settings.tags.items():
@@ -82,42 +85,38 @@ class Tributary(Stack):
         store, fresh, bulk, changes = self.store, self.fresh, self.bulk, self.changes
         control, data, raw = store.control_may, store.data_may, store.raw_may
         own = (store.key_may("Decrypt", "GenerateDataKey"), store.read_secret)
-        drop, either = raw("inbox", "PutObject"), (fresh.send, bulk.send)
+        look, drop, either = store.key_may("Decrypt"), raw("inbox", "PutObject"), (fresh.send, bulk.send)
         work = (
             *(*own, control(*READ, *WRITE), store.read_ring, data(*READ, *WRITE), *either, changes.send),
             *(raw("raw", "GetObject", "PutObject"), raw("inbox", "GetObject", "PutObject", "DeleteObject")),
             *(store.list_raw, store.events_may("CreateLogStream", "PutLogEvents", "DeleteLogStream")),
         )
-        kept = (raw(exports.PREFIX, "DeleteObject"), self.exports.sort_dead)
+        swept = (queue.sort_dead for queue in (fresh, bulk, self.exports, self.imports))
+        kept = (raw(exports.PREFIX, "DeleteObject"), raw(imports.PREFIX, "DeleteObject"), *swept)
+        place = (raw(imports.PREFIX, "GetObject", "PutObject"), store.list_raw, self.imports.send)
+        split = (raw(imports.PREFIX, "GetObject", "DeleteObject"), *place[1:], self.imports.consume)
         write = (raw(exports.PREFIX, "PutObject", "DeleteObject"), self.exports.consume)
         walk = (own[0], control("GetItem", "UpdateItem"), self.segments.send, self.segments.consume)
         plan: dict[str, tuple[int, int, tuple[Grant, ...]]] = {
             "connect": (256, DOOR_S, (*own, control(*EDIT), data("GetItem", "UpdateItem"))),
             "callback": (512, DOOR_S, (*own, control(*EDIT, "ConditionCheckItem"), data(*MERGE), *either)),
             "webhook": (256, 10, (*own, control("GetItem", "PutItem", "Query"), drop, fresh.send)),
-            "upload": (512, DOOR_S, (*own, control(*EDIT), data(*MERGE), drop, fresh.send)),
+            "upload": (512, DOOR_S, (*own, control(*EDIT), data(*MERGE), drop, fresh.send, *place)),
             "push": (512, DOOR_S, (*own, control(*MERGE), data("GetItem", "UpdateItem"), drop, *either)),
             "sync": (256, 10, (*own, control(*MERGE), data("GetItem", "Query"), *either)),
             "export": (256, 10, (own[0], control("PutItem"), self.exports.send)),
-            "api": (
-                512,
-                15,
-                (store.key_may("Decrypt"), control(*READ), data("Query"), raw(exports.PREFIX, "GetObject")),
-            ),
-            "events": (256, 10, (store.key_may("Decrypt"), store.events_may("GetLogEvents"))),
-            "readings": (512, 15, (store.key_may("Decrypt"), data("GetItem", "Query"))),
-            "periods": (512, 15, (store.key_may("Decrypt"), data("GetItem", "Query"))),
+            "api": (512, 15, (look, control(*READ), data("Query"), raw(exports.PREFIX, "GetObject"))),
+            "events": (256, 10, (look, store.events_may("GetLogEvents"))),
+            "readings": (512, 15, (look, data("GetItem", "Query"))),
+            "periods": (512, 15, (look, data("GetItem", "Query"))),
             "poll": (256, POLL_TIMEOUT_S, (*walk, store.read_ring, *either)),
             "profile": (256, 10, (own[0], control(*READ, "UpdateItem"), data("GetItem", "UpdateItem"))),
             "disconnect": (256, 10, (own[0], control(*MERGE), fresh.send)),
             "erase": (256, 10, (own[0], control("PutItem"), fresh.send)),
-            "worker": (
-                512,
-                self.settings.worker_timeout_s,
-                (*work, *kept, fresh.consume, fresh.sort_dead, bulk.sort_dead),
-            ),
+            "worker": (512, self.settings.worker_timeout_s, (*work, *kept, fresh.consume)),
             "worker-bulk": (512, self.settings.worker_timeout_s, (*work, bulk.consume)),
             "exporter": (1769, EXPORT_TIMEOUT_S, (own[0], control(*MERGE), data(*READ), *write)),
+            "importer": (1769, IMPORT_TIMEOUT_S, (own[0], control(*MERGE), drop, bulk.send, *split)),
         }
         environment, source = self._environment(), code()
         layers = dependencies(self, ROOT / self.settings.layer) if self.settings.layer else []
@@ -149,11 +148,14 @@ class Tributary(Stack):
             "BULK_QUEUE": self.bulk.queue_url,
             "SEGMENTS_QUEUE": self.segments.queue_url,
             "EXPORTS_QUEUE": self.exports.queue_url,
+            "IMPORTS_QUEUE": self.imports.queue_url,
             "CHANGES_QUEUE": self.changes.queue_url,
             "EVENTS_LOG": self.store.events.log_group_name,
             "PUBLIC_URL": self.api.public_url,
             "RETURN_ORIGINS": ",".join(self.settings.origins),
-            "DEAD_LETTER_QUEUES": ",".join(q.dead.queue_url for q in (self.fresh, self.bulk, self.exports)),
+            "DEAD_LETTER_QUEUES": ",".join(
+                q.dead.queue_url for q in (self.fresh, self.bulk, self.exports, self.imports)
+            ),
             "LONGEST_JOB_S": str(max(self.settings.worker_timeout_s, DOOR_S) + CLOCKS_S),
             "BACKUP_DAYS": str(self.settings.backup_days),
             "RAW_DAYS": str(self.settings.raw_retention_days),
@@ -184,6 +186,10 @@ class Tributary(Stack):
             "Exports", event_source_arn=self.exports.queue_arn, batch_size=1, report_batch_item_failures=True
         )
 
+        self.functions["importer"].add_event_source_mapping(
+            "Imports", event_source_arn=self.imports.queue_arn, batch_size=1, report_batch_item_failures=True
+        )
+
     def _tick(self) -> None:
         """A lost tick is not retried: the next one starts from the same watermark."""
         poll, minute = self.functions["poll"], Duration.minutes(1)
@@ -210,6 +216,7 @@ class Tributary(Stack):
             "Bulk": self.bulk,
             "Segments": self.segments,
             "Exports": self.exports,
+            "Imports": self.imports,
             "Changes": self.changes,
         }
         for name, queue in queues.items():

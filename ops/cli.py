@@ -268,7 +268,7 @@ def days_in(body: bytes, media_type: str, zone: str) -> list[str]:
     """The local days a file tells of."""
     for source in providers():
         if isinstance(source.auth, FileUpload) and media_type in source.auth.formats:
-            upload = source.auth.read(body, media_type, zone or None)
+            upload = source.auth.read(body, media_type, zone or None, "")
             rows = explain(source, source.resources[0], upload.payload, offline.zones(zone), expand=True)
             return sorted({row["day"] for row in rows})
     raise BadRequestError(f"no provider reads {media_type}", "file")

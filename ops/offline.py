@@ -70,7 +70,7 @@ def opened(
         except ValueError as error:
             raise BadRequestError(f"{path} is not JSON: {error}", "file") from error
     if isinstance(provider.auth, FileUpload) and dig(reply, resource.records) is None:
-        upload = provider.auth.read(body, media_type(body), zone or None)
+        upload = provider.auth.read(body, media_type(body), zone or None, "")
         return upload.payload, upload.errors
     if reply is None:
         raise BadRequestError(f"{path} is not JSON, which {provider.name} answers in", "file")

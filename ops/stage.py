@@ -23,7 +23,7 @@ PERSON, ZONE = "ada", "Europe/Berlin"
 GUEST, GUEST_ZONE = "ben", "America/New_York"
 PATIENCE_S = 240.0
 QUEUES = ("FreshQueue", "BulkQueue")
-DEAD = ("FreshDlq", "BulkDlq", "SegmentsDlq", "ExportsDlq", "ChangesDlq")
+DEAD = ("FreshDlq", "BulkDlq", "SegmentsDlq", "ExportsDlq", "ImportsDlq", "ChangesDlq")
 WAITING = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
 SEGMENTS = 30
 """In one invocation: a page of each, and a page is a second's work."""

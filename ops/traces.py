@@ -11,8 +11,8 @@ from ops.local import Local
 
 TABLES = ("DataTable", "ControlTable")
 QUEUES = (
-    *("FreshQueue", "BulkQueue", "SegmentsQueue", "ExportsQueue", "ChangesQueue"),
-    *("FreshDlq", "BulkDlq", "SegmentsDlq", "ExportsDlq", "ChangesDlq"),
+    *("FreshQueue", "BulkQueue", "SegmentsQueue", "ExportsQueue", "ImportsQueue", "ChangesQueue"),
+    *("FreshDlq", "BulkDlq", "SegmentsDlq", "ExportsDlq", "ImportsDlq", "ChangesDlq"),
 )
 
 

@@ -10,7 +10,19 @@ import hmac
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from shared import connections, consents, control, dead_letters, events, exports, jobs, progress, sections
+from shared import (
+    connections,
+    consents,
+    control,
+    dead_letters,
+    events,
+    exports,
+    files,
+    imports,
+    jobs,
+    progress,
+    sections,
+)
 from shared.errors import RetryLaterError
 from shared.jobs import Job, now_ms
 from shared.leaving import part
@@ -22,6 +34,7 @@ PATIENCE = 3
 """How often the goodbyes are put off for a vendor that is busy."""
 FIRST, AGAIN = "first sweep", "second sweep"
 DATA = {"P": "sections", "D": "days", "T": "tombstones", "Z": "profiles"}
+FILES = (exports.PREFIX, imports.PREFIX)
 KINDS = {**DATA, "C": "connections", "J": "jobs", "N": "consents", "S": "sign-ins begun", "I": "pushes"}
 
 
@@ -78,8 +91,9 @@ def sweep(job: Job) -> None:
     counts again finds less, and the first word stands."""
     data, ours = sections.everything(job.user), list(control.under(f"U#{job.user}"))
     kept = Counter(KINDS[sk.partition("#")[0]] for sk in (*(i["sk"]["S"] for i in data), *(i["sk"] for i in ours)))
-    letters, files = dead_letters.about(job.user), exports.kept(job.user)
-    counts = {**dict.fromkeys(DATA.values(), 0), **kept, "dead letters": len(letters), "exports": len(files)}
+    letters, objects = dead_letters.about(job.user), {prefix: files.kept(prefix, job.user) for prefix in FILES}
+    found = {"dead letters": len(letters), **{prefix: len(keys) for prefix, keys in objects.items()}}
+    counts = {**dict.fromkeys(DATA.values(), 0), **kept, **found}
     for what, count in counts.items():
         progress.tell(job.tracked, f"{job.part}: {what}", count)
     logger().info("swept", extra={"job": job.id, "part": job.part, **counts})
@@ -93,9 +107,9 @@ def sweep(job: Job) -> None:
         if item["sk"].startswith("S#"):
             control.take(item["sk"], "S")
         control.take(f"U#{job.user}", item["sk"])
-    # Behind the jobs' records: an export that is being written looks for its own, and finds it no more.
-    for file in exports.kept(job.user):
-        exports.drop(file)
+    # Behind the jobs' records: who is writing an export or reading a file looks for its own, and finds it no more.
+    for key in (key for prefix in FILES for key in files.kept(prefix, job.user)):
+        files.drop(key)
 
 
 def started(user: str) -> str:

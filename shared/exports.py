@@ -6,12 +6,11 @@ s3 exports/<the person's pseudonym>/<job>.<ending>   under the job's own name, s
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from shared import jobs, progress
+from shared import files, jobs, progress
 from shared.aws import s3
 from shared.control import Item
 from shared.jobs import Job, new_id, now_ms
@@ -52,8 +51,7 @@ def key(user: str, id_: str, format: str) -> str:
 
 
 def folder(user: str) -> str:
-    """Names in a bucket reach its access logs: nobody's id stands in one."""
-    return f"{PREFIX}/{hashlib.sha256(user.encode()).hexdigest()}/"
+    return files.folder(PREFIX, user)
 
 
 def link(item: Item, user: str) -> Link | None:
@@ -69,9 +67,4 @@ def link(item: Item, user: str) -> Link | None:
 
 def kept(user: str) -> list[str]:
     """The keys of the person's files."""
-    pages = s3().get_paginator("list_objects_v2").paginate(Bucket=settings().raw_bucket, Prefix=folder(user))
-    return [found["Key"] for page in pages for found in page.get("Contents", [])]
-
-
-def drop(key: str) -> None:
-    s3().delete_object(Bucket=settings().raw_bucket, Key=key)
+    return files.kept(PREFIX, user)

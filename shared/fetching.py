@@ -61,11 +61,11 @@ def answer(visit: Visit, credentials: Apps, bulk: bool = False, until: int = 0) 
 
 
 def hand_out(visit: Visit) -> None:
-    """What a door received; of a push, to each resource its own part."""
+    """What a door received; of a push or a file, to each resource its own part."""
     plain = disclose(visit.connection, visit.job.payload)
     told = orjson.loads(plain)
     for question in visit.questions:
-        part = question.resource.part(told) if visit.job.reason == "push" else told
+        part = told if visit.job.reason == "webhook" else question.resource.part(told)
         question.pages, question.replies = [plain if part is told else orjson.dumps(part)], [part]
 
 

@@ -23,8 +23,9 @@ RECEIVES = 5
 """How often a message may be received; one that fails the last time goes to the dead letters."""
 
 Task = Literal[
-    "sync", "subscribe", "permissions", "aggregate", "everyone", "disconnect", "erase", "replay", "look", "export"
-]
+    "sync", "subscribe", "permissions", "aggregate", "everyone", "disconnect", "erase", "replay", "look", "export",
+    "import",
+]  # fmt: skip
 Reason = Literal["webhook", "poll", "review", "backfill", "sync", "upload", "push"]
 
 

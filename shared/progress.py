@@ -35,9 +35,15 @@ def open_job(id_: str, user: str, action: str, windows: Iterable[str]) -> None:
     if listed:
         item["windows"] = listed
     expires = (created + KEPT_DAYS * DAY) // 1000
-    control.put({**item, "told": {}, "expires": expires})
+    # Opened again, it stays as far as it has come.
+    control.put({**item, "told": {}, "expires": expires}, "attribute_not_exists(pk)")
     if not user.startswith(PSEUDONYM):
         control.put({"pk": f"U#{user}", "sk": f"J#{id_}", "id": id_, "expires": expires})
+
+
+def extend(id_: str, window: str) -> bool:
+    """Adds a window that was found on the way; False where the job is no more."""
+    return control.update(f"J#{id_}", "J", "ADD windows :window", {"window": {window}}, "attribute_exists(pk)")
 
 
 def finish(id_: str, window: str, came: Came = NOTHING, cause: str = "") -> None:

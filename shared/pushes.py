@@ -16,17 +16,15 @@ from typing import Any, NamedTuple
 import orjson
 from pydantic import ValidationError
 
-from shared import connections, consents, control, jobs, payloads, zones
+from shared import control, handed, jobs, payloads, zones
 from shared.connections import Connection
 from shared.errors import BadRequestError, ConflictError, TooLargeError, UnknownProviderError
 from shared.jobs import Job, new_id, now_ms
-from shared.local_time import Zones
 from shared.model import DAY
 from shared.providers import PhonePush, Provider
 from shared.providers.registry import provider, providers
 from shared.push_items import Read, fault_of
 from shared.push_shapes import PushBatch, PushReply
-from shared.secret import apps
 from shared.settings import settings
 
 LARGEST = 5_000_000
@@ -47,7 +45,7 @@ def receive(user: str, platform: str, key: str, body: bytes, encoding: str = "")
     source, push = phone(platform)
     plain = unpacked(body, encoding)
     batch = envelope(plain)
-    held = connected(user, source, batch)
+    held = handed.connected(user, source, batch.reconnect, batch.consent_text, batch.time_zone)
     heard = remembered(user, source.id, key, plain)
     read = Read(source, push.types, heard.as_of)
     upserts, deletes = [read.upsert(raw) for raw in batch.upserts], [read.delete(raw) for raw in batch.deletes]
@@ -128,41 +126,3 @@ def remembered(user: str, source: str, key: str, plain: bytes) -> Heard:
     if known["hash"] != digest:
         raise ConflictError("this key was used for another batch; take a new one", "idempotency-key")
     return Heard(known["job"], known["as_of"])
-
-
-# ---------------------------------------------------------------- the connection
-
-
-def connected(user: str, source: Provider, batch: PushBatch) -> Connection:
-    """The person's connection, made by their first push. Raises ConflictError for a phone that goes on pushing after
-    the person has disconnected."""
-    held = found(user, source)
-    if held and held.state == "active" and held.resources == tuple(sorted(connections.granted(source, ()))):
-        return held
-    said = consents.last(user, source.id)
-    withdrawn = said is not None and said["action"] == "withdrawn"
-    if (withdrawn or (held and held.state != "active")) and not batch.reconnect:
-        raise ConflictError("disconnected by the person; ask them, then push with `reconnect`", "reconnect")
-    if said is None or withdrawn:
-        # The ledger knows of the consent before anything is kept on its strength.
-        consents.record(apps().hooks.key, user, "granted", source.id, (), batch.consent_text)
-    if zones.of(user) == Zones():
-        zones.moved_to(user, batch.time_zone)
-    made = established(user, source)
-    if made.state != "active":
-        connections.change(made.id, state="active", cause="", since=now_ms())
-    return made
-
-
-def established(user: str, source: Provider) -> Connection:
-    """By whichever comes first, where a phone sends its first batches side by side."""
-    try:
-        return connections.establish(user, source, "", (), zones.of(user).history[-1][1])
-    except ConflictError:
-        if other := found(user, source):
-            return other
-        raise
-
-
-def found(user: str, source: Provider) -> Connection | None:
-    return next(iter(connections.of_user(user, source.id)), None)

@@ -134,6 +134,20 @@ class UploadReply(BaseModel):
     errors: list[UploadError]
 
 
+class LargeUpload(Strict):
+    type: str = Field(max_length=100, description="Of the file: application/zip for an export of Apple Health")
+    bytes: int = Field(strict=True, ge=1, description="Its size, which the link then takes and no other")
+
+
+class UploadPlace(BaseModel):
+    """PUT the file to `url` with these headers, then POST /v1/uploads/large/{upload}. Keep it until then."""
+
+    upload: str
+    url: str
+    headers: dict[str, str]
+    expires_at: str
+
+
 class Freshness(BaseModel):
     resource: str
     by: Literal["webhook", "polling"] = Field(description="How news of it is expected to reach us first")

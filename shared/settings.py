@@ -20,6 +20,7 @@ class Settings:
     bulk_queue: str
     segments_queue: str
     exports_queue: str
+    imports_queue: str
     changes_queue: str
     events_log: str
     public_url: str
@@ -48,6 +49,7 @@ def settings() -> Settings:
         bulk_queue=env["BULK_QUEUE"],
         segments_queue=env["SEGMENTS_QUEUE"],
         exports_queue=env["EXPORTS_QUEUE"],
+        imports_queue=env["IMPORTS_QUEUE"],
         changes_queue=env["CHANGES_QUEUE"],
         events_log=env["EVENTS_LOG"],
         public_url=env["PUBLIC_URL"].rstrip("/"),

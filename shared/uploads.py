@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import orjson
 
-from shared import connections, jobs, payloads, zones
+from shared import handed, jobs, payloads, zones
 from shared.errors import BadRequestError
 from shared.jobs import Job, new_id, now_ms
+from shared.local_time import Zones
 from shared.progress import open_job
 from shared.providers import FileUpload, Provider, Upload
 from shared.providers.registry import providers
@@ -16,19 +17,21 @@ LARGEST = 4_500_000
 """Bytes: what fits through API Gateway and Lambda once it is base64."""
 
 
-def receive(user: str, body: bytes, media_type: str, zone: str) -> tuple[str, Upload]:
-    """Queues the good rows as a tracked job and returns its id with the bad ones.
+def receive(
+    user: str, body: bytes, media_type: str, zone: str = "", dates: str = "", reconnect: bool = False
+) -> tuple[str, Upload]:
+    """Queues the good rows as a tracked job and returns its id with the bad ones. `zone` and `dates` say what the file
+    does not: see `shared.providers.FileUpload`.
 
-    Raises BadRequestError where nothing in the file can be used.
+    Raises BadRequestError where nothing in the file can be used, or it does not say enough to read it.
     """
     if len(body) > LARGEST:
         raise BadRequestError(f"a file of over {LARGEST / 1e6} MB; split it", "body")
     source, auth = reader(media_type)
-    history = zones.of(user).history
-    upload = auth.read(body, media_type, zones.known(zone, "zone") if zone else history[-1][1])
+    upload = auth.read(body, media_type, clock(user, zone), dates)
     if not upload.rows:
         return "", upload
-    held = connections.establish(user, source, "", (), history[-1][1])
+    held = handed.connected(user, source, reconnect)
     id_ = new_id()
     open_job(id_, user, "upload", [source.id])
     job = Job(
@@ -37,6 +40,14 @@ def receive(user: str, body: bytes, media_type: str, zone: str) -> tuple[str, Up
     )  # fmt: skip
     jobs.send(settings().fresh_queue, [job])
     return id_, upload
+
+
+def clock(user: str, zone: str) -> str | None:
+    """The zone named, or where the person was last known to be; None where nobody has said: no time is read in it."""
+    if zone:
+        return zones.known(zone, "zone")
+    lived = zones.of(user)
+    return None if lived == Zones() else lived.history[-1][1]
 
 
 def reader(media_type: str) -> tuple[Provider, FileUpload]:

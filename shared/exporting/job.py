@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from tempfile import TemporaryFile
 
-from shared import control, dead_letters, exports, jobs, progress
+from shared import control, exports, files, progress
 from shared.aws import s3
 from shared.control import Item
-from shared.errors import TooLargeError, TributaryError, cause_of
+from shared.errors import TooLargeError
 from shared.exporting.formats import WRITERS
 from shared.exporting.person import person
 from shared.jobs import Job
@@ -20,24 +20,6 @@ from shared.log import logger
 from shared.settings import settings
 
 TOO_LARGE = "too_large"
-
-
-def deliver(message: str, body: str, last: bool, until: int) -> None:
-    """One message. `last`: should it fail, it is not delivered again. Raises what is to be tried again."""
-    job = jobs.read(body)
-    try:
-        if last:
-            # Should this attempt take the process with it, nobody is left to say so.
-            progress.finish(job.tracked, job.part, cause="interrupted")
-        export(job, until)
-    except Exception as error:
-        # The type and our own words: another library's message may quote what it choked on.
-        said = str(error) if isinstance(error, TributaryError) else ""
-        logger().error("failed", extra={"message_id": message, "error": type(error).__name__, "said": said})
-        if last:
-            progress.finish(job.tracked, job.part, cause=cause_of(error))
-        dead_letters.note(message, type(error).__name__, said)
-        raise
 
 
 def export(job: Job, until: int = 0) -> None:
@@ -50,7 +32,7 @@ def export(job: Job, until: int = 0) -> None:
         except TooLargeError:
             progress.finish(job.tracked, job.part, cause=TOO_LARGE)
     if not record(job):
-        exports.drop(key)
+        files.drop(key)
 
 
 def perform(job: Job, key: str, until: int) -> None:

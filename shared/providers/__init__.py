@@ -5,9 +5,9 @@ A spec is data; where a vendor is odd, the same value holds a function. Nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple, cast, get_args
+from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias, cast, get_args
 
 from shared.catalogue import Kind
 from shared.errors import ProviderChangedError, TributaryError, UnknownProviderError
@@ -40,11 +40,11 @@ from shared.providers.hosted import Guest, Hosted, Member
 from shared.providers.reading import Json, Map, attempt, bury, dig, per_record
 
 __all__ = [
-    "RHYTHMS", "Account", "ByDate", "ByInstant", "ByPath", "Cadence", "Event", "FileUpload", "Guest", "HmacSignature",
-    "Holder", "Hook", "Hosted", "Json", "Limit", "Map", "Member", "OAuth2", "Permissions", "PhonePush", "Point",
-    "Provider", "PublishedKey", "Refusal", "Request", "Resource", "Rhythm", "RowError", "SecretPath", "Subscription",
-    "Subscriptions", "Token", "Upload", "Webhook", "Window", "as_epoch", "as_naive_utc", "as_utc", "attempt", "bury",
-    "dig", "house", "in_turn", "one_page", "per_record",
+    "RHYTHMS", "Account", "Archive", "ByDate", "ByInstant", "ByPath", "Cadence", "Event", "FileUpload", "Guest",
+    "HmacSignature", "Holder", "Hook", "Hosted", "Json", "Limit", "Map", "Member", "OAuth2", "Part", "Permissions",
+    "PhonePush", "Point", "Provider", "PublishedKey", "Refusal", "Request", "Resource", "Rhythm", "RowError",
+    "SecretPath", "Subscription", "Subscriptions", "Token", "Upload", "Webhook", "Window", "as_epoch", "as_naive_utc",
+    "as_utc", "attempt", "bury", "dig", "house", "in_turn", "one_page", "per_record",
 ]  # fmt: skip
 
 # ---------------------------------------------------------------- resources
@@ -180,16 +180,34 @@ class FileUpload:
     """No account to connect: the person hands us a file. `formats` are the media types accepted."""
 
     formats: tuple[str, ...]
-    read: Callable[[bytes, str, str | None], Upload]
-    """(bytes, media type, IANA zone or None) → what is in them. Raises BadRequestError for the file as a whole."""
+    read: Callable[[bytes, str, str | None, str], Upload]
+    """(bytes, media type, IANA zone or None, order) → what is in them. The zone is that of times without an offset; the
+    order is that of day and month, "DMY" or "MDY", or "" where only the file can say. Raises BadRequestError for the
+    file as a whole, naming the `dates` or `zone` that it has to be sent with."""
+
+
+class Part(NamedTuple):
+    """Some of a large file: by resource what its mapping reads, and how many records that is, how many were not ours to
+    read, and how many made no sense."""
+
+    payload: Json
+    records: int
+    not_read: int
+    at_fault: int
+
+
+Archive: TypeAlias = Callable[[BinaryIO], Iterator[Part]]
+"""Reads a file that is larger than memory, part by part; the same file makes the same parts. Raises BadRequestError for
+one that is not what it was said to be."""
 
 
 @dataclass(frozen=True)
 class PhonePush:
     """No account to connect: the person's phone pushes what its health store holds. `types` are the store's own names
-    of what it holds, each with the resource that reads it."""
+    of what it holds, each with the resource that reads it; `archives` the store's own exports, by their media type."""
 
     types: Mapping[str, str]
+    archives: Mapping[str, Archive] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from shared.catalogue import Kind
 from shared.errors import SkipRecordError
 from shared.model import Deletion, Document, Item, instant
-from shared.providers import PhonePush, Provider, Resource
+from shared.providers import Archive, PhonePush, Provider, Resource
 from shared.providers.quantities import Quantities, metrics
 from shared.providers.reading import Json, Map, dig, per_record
 from shared.providers.stages import NIGHT
@@ -56,25 +56,31 @@ def resource(
 
 
 def health_store(
-    *, id: str, name: str, docs: str, tables: Mapping[str, Quantities], cuff: Quantities, types: Mapping[str, str],
+    *, id: str, name: str, docs: str, tables: Mapping[str, Quantities], cuff: Quantities, others: Mapping[str, str],
     values: Callable[[str, Quantities], Map], vitals: Map, sleep: Map, workouts: Map,
+    archives: Mapping[str, Archive] | None = None,
 ) -> Provider:  # fmt: skip
-    """A health store on a phone. `tables` name by resource the types of the store that are a value each; `types` say
-    which resources the others belong to: both blood pressures (`cuff`), the stretches of a sleep, and workouts."""
+    """A health store on a phone. `tables` name by resource the types of the store that are a value each; `others` say
+    which resources the rest belong to: both blood pressures (`cuff`), the stretches of a sleep, and workouts.
+    `archives` are its own exports, by their media type."""
 
     def sampled(resource_name: str) -> Resource:
         table = tables[resource_name]
         return resource(resource_name, values(resource_name, table), table, series=metrics(table))
 
-    of_values = {type: resource_name for resource_name, table in tables.items() for type in table}
     return Provider(
         id=id, name=name, docs=docs, kind="phone", base_url="", timer_polling=False,
-        auth=PhonePush({**of_values, **types}),
+        auth=PhonePush(types(tables, others), archives or {}),
         resources=(
             sampled("activity"), sampled("heart_rate"), resource("vitals", vitals, tables["vitals"], cuff),
             sampled("glucose"), sampled("body"), resource("sleep", sleep, totals=NIGHT), resource("workouts", workouts),
         ),
     )  # fmt: skip
+
+
+def types(tables: Mapping[str, Quantities], others: Mapping[str, str]) -> dict[str, str]:
+    """By the store's own name of a type, the resource that reads it."""
+    return {type: name for name, table in tables.items() for type in table} | dict(others)
 
 
 def no_newer(document: Document, received: int | None) -> Document:

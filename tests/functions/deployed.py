@@ -16,7 +16,7 @@ from moto.backends import get_backend
 from tests.functions.standing import backend
 from tests.functions.system import System
 
-HOMES = ("fresh", "bulk", "segments", "exports", "changes")
+HOMES = ("fresh", "bulk", "segments", "exports", "imports", "changes")
 QUEUES = (*HOMES, *(f"{name}-dead" for name in HOMES))
 RESOURCE = {"Nothing": {"Type": "AWS::SNS::Topic"}}
 OUTPUTS = {
@@ -27,21 +27,15 @@ OUTPUTS = {
     "BulkQueue": "BULK_QUEUE",
     "SegmentsQueue": "SEGMENTS_QUEUE",
     "ExportsQueue": "EXPORTS_QUEUE",
+    "ImportsQueue": "IMPORTS_QUEUE",
     "ChangesQueue": "CHANGES_QUEUE",
 }
 TOLD = (
-    *("DATA_TABLE", "CONTROL_TABLE", "RAW_BUCKET", "VAULT_KEY", "APP_SECRET", "FRESH_QUEUE", "BULK_QUEUE"),
-    *(
-        "SEGMENTS_QUEUE",
-        "EXPORTS_QUEUE",
-        "CHANGES_QUEUE",
-        "PUBLIC_URL",
-        "RETURN_ORIGINS",
-        "DEAD_LETTER_QUEUES",
-        "LONGEST_JOB_S",
-    ),
-    *("EVENTS_LOG", "BACKUP_DAYS", "RAW_DAYS"),
-)
+    "DATA_TABLE", "CONTROL_TABLE", "RAW_BUCKET", "VAULT_KEY", "APP_SECRET", "FRESH_QUEUE", "BULK_QUEUE",
+    "SEGMENTS_QUEUE", "EXPORTS_QUEUE", "IMPORTS_QUEUE", "CHANGES_QUEUE", "PUBLIC_URL", "RETURN_ORIGINS",
+    "DEAD_LETTER_QUEUES", "LONGEST_JOB_S", "EVENTS_LOG", "BACKUP_DAYS", "RAW_DAYS",
+)  # fmt: skip
+"""What a function is told by its environment."""
 
 
 @contextmanager

@@ -7,18 +7,20 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 from sandbox.life import PEOPLE
 from sandbox.webhooks import Webhook
-from shared import connections
+from shared import connections, imports
 from shared.apps import EVERYBODY, Hooks
 from shared.connections import Connection, segment
 from shared.looks import next_look
 from shared.model import MINUTE
 from shared.providers.registry import provider
 from shared.timetable import LOOK, is_reviewed
-from tests.functions.mortal import Crossing, Death, World, rows
+from tests.functions.mortal import Crossing, Death, World, put, rows
 from tests.functions.outcome import HOOK_KEY, Outcome, living
 
 ADA = PEOPLE["ada"]
@@ -323,6 +325,28 @@ def an_upload(world: World) -> Jobs:
     return [job]
 
 
+LARGE = "0" * 32
+WEIGHED = (
+    '<Record type="HKQuantityTypeIdentifierBodyMass" sourceName="Scale" unit="kg" value="64" '
+    'startDate="2026-11-{day} 06:30:00 +0000" endDate="2026-11-{day} 06:30:00 +0000"/>'
+)
+
+
+def a_file_is_put(world: World) -> None:
+    packed, records = BytesIO(), "".join(WEIGHED.format(day=day) for day in (17, 18))
+    with ZipFile(packed, "w") as out:
+        out.writestr("apple_health_export/export.xml", f"<HealthData>{records}</HealthData>")
+    put(imports.key("ada", LARGE), packed.getvalue())
+
+
+@flow(a_file_is_put)
+def a_large_file(world: World) -> Jobs:
+    """From the second call on: before it, the sender has all of it."""
+    job = ask(world, "POST", f"/v1/uploads/large/{LARGE}")
+    world.work()
+    return [job]
+
+
 def an_export_is_asked_for(world: World) -> str:
     return ask(world, "POST", "/v1/exports", {"format": "ndjson"})
 
@@ -457,7 +481,7 @@ def a_disconnection_with_its_data(world: World) -> Jobs:
 
 
 @flow(
-    connected("withings", "user.metrics", filled=False), uploaded, exported,
+    connected("withings", "user.metrics", filled=False), uploaded, exported, a_file_is_put,
     expects=farewell(nothing_erased),
 )  # fmt: skip
 def an_erasure(world: World) -> Jobs:

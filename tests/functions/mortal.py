@@ -53,13 +53,13 @@ from tests.functions.system import System, answered, invoke, lose_memory
 NOW = datetime(2026, 11, 19, 12, tzinfo=UTC)
 ACCOUNT, REGION = "123456789012", "us-east-1"
 VENDORS = "http://vendors.test"
-BUCKET, FILES = "raw", "exports/"
+BUCKET, FILES, PUT = "raw", "exports/", "uploads/"
 VISIBILITY_MS = 360_000
 MOST_RECEIVES = 5
 MOST_INVOCATIONS = 300
-QUEUES = ("fresh", "bulk", "segments", "exports")
-SERVED_BY = {"segments": "poll", "exports": "exporter"}
-ALONE = ("exports",)
+QUEUES = ("fresh", "bulk", "segments", "exports", "imports")
+SERVED_BY = {"segments": "poll", "exports": "exporter", "imports": "importer"}
+ALONE = ("exports", "imports")
 """Of these, a function takes one message at a time."""
 MOST_IN_BATCH = 4
 Item = dict[str, Any]
@@ -265,6 +265,11 @@ def s3(operation: str, params: Item) -> Item:
     if operation == "DeleteObject":
         kept.delete_object(bucket, name)
         return {}
+    if operation == "HeadObject":
+        if (known := kept.get_object(bucket, name)) is None:
+            raise NotFound
+        # Who puts a file says its type; one kind of them is read.
+        return {"ContentLength": len(known.value), "ETag": known.etag, "ContentType": "application/zip"}
     assert operation == "GetObject", operation
     first, last = re.fullmatch(r"bytes=(\d+)-(\d+)", params["headers"].get("Range", f"bytes=0-{2**40}")).groups()
     if (found := kept.get_object(bucket, name)) is None:
@@ -279,6 +284,11 @@ def objects(prefix: str, bucket: str = BUCKET) -> list[str]:
 
 def content(name: str) -> bytes:
     return bytes(s3_backends[ACCOUNT]["aws"].get_object(BUCKET, name).value)
+
+
+def put(name: str, file: bytes) -> None:
+    """By a link, past all doors."""
+    s3_backends[ACCOUNT]["aws"].put_object(BUCKET, name, file)
 
 
 def kms(operation: str, params: Item) -> Item:
@@ -413,7 +423,7 @@ class World:
 
     def save(self) -> Moment:
         tables = {name: pickle.dumps(table(name).items) for name in ("Data", "Control")}
-        files = {name: content(name) for name in objects(FILES)}
+        files = {name: content(name) for name in (*objects(FILES), *objects(PUT))}
         return Moment(tables, files, copy.deepcopy(self.queues.held), self.clock.now, self.vendors.save())
 
     def load(
@@ -423,7 +433,7 @@ class World:
         lose_memory()
         for name, held in moment.tables.items():
             table(name).items = pickle.loads(held)
-        for name in objects(FILES):
+        for name in (*objects(FILES), *objects(PUT)):
             s3_backends[ACCOUNT]["aws"].delete_object(BUCKET, name)
         for name, kept in moment.files.items():
             s3_backends[ACCOUNT]["aws"].put_object(BUCKET, name, kept)

@@ -21,7 +21,7 @@ from shared.sections import Key, Section
 from shared.summary import rows as figures
 from shared.summary import summarise
 from shared.zones import of as zones_of
-from tests.functions.mortal import FILES, Item, World, content, objects, rows
+from tests.functions.mortal import FILES, PUT, Item, World, content, objects, rows
 
 HOOK_KEY = b"test-hook-key"
 STAMPS = ("last_push_at", "last_poll_at", "last_data_at")
@@ -57,6 +57,8 @@ def outcome(world: World, jobs: Iterable[str] = ()) -> Outcome:
         found["job", str(number)] = report(job)
         for name in (name for name in objects(FILES) if job in name):
             found["export", str(number)] = measured(content(name))
+    if left := objects(PUT):
+        found["put", *left] = "not read yet"
     if living(control) == [] and objects(exports.folder("ada")):
         found["file",] = "of nobody any more"
     return found

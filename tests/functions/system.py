@@ -27,6 +27,7 @@ ROUTES = [
     ("ANY", r"/v1/webhooks/(?P<provider>[^/]+)(/(?P<key>[^/]+))?", "webhook", False),
     ("POST", r"/v1/(sync|refresh)", "sync", True),
     ("POST", r"/v1/uploads", "upload", True),
+    ("POST", r"/v1/uploads/large(/(?P<upload>[^/]+))?", "upload", True),
     ("POST", r"/v1/exports", "export", True),
     ("POST", r"/v1/push/(?P<platform>[^/]+)", "push", True),
     ("DELETE", r"/v1/connections/(?P<connection>[^/]+)", "disconnect", True),
@@ -158,7 +159,7 @@ def make_resources(endpoint: str, apps: dict[str, Any]) -> dict[str, str]:
     arn = client("secretsmanager").create_secret(Name="app", SecretString=json.dumps(secret))["ARN"]
     queues = {
         f"{name.upper()}_QUEUE": client("sqs").create_queue(QueueName=name)["QueueUrl"]
-        for name in ("fresh", "bulk", "segments", "exports", "changes", "dead")
+        for name in ("fresh", "bulk", "segments", "exports", "imports", "changes", "dead")
     }
     return {
         "DATA_TABLE": "Data",

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sandbox.life import PEOPLE, Life
 from sandbox.phone import Android, IPhone, Phone
 from sandbox.world import World
-from shared import aws, connections, consents, pushes, sections
+from shared import aws, connections, consents, handed, sections
 from shared.connections import of_user
 from shared.errors import ConflictError
 from shared.providers.registry import provider
@@ -366,7 +366,7 @@ def test_an_erased_person_is_gone(system: System, user: str) -> None:
 def test_first_batches_side_by_side_connect_once(system: System, user: str) -> None:
     """Each has passed the look for a connection before any has made one."""
     source = provider("healthkit")
-    one, other = (connections._create(user, source, "", (), "UTC"), pushes.established(user, source))
+    one, other = (connections._create(user, source, "", (), "UTC"), handed.established(user, source))
     assert one.id == other.id
     with pytest.raises(ConflictError):
         connections._create(user, source, "", (), "UTC")

@@ -64,7 +64,7 @@ def beats(shift_ms: int) -> Map:
 
 
 def ring(whole: Map, parts: Map, series: Map, version: int) -> Provider:
-    nobody = FileUpload((), lambda body, media, zone: Upload({}, 0, ()))
+    nobody = FileUpload((), lambda body, media, zone, dates: Upload({}, 0, ()))
     found = (
         Resource(name="nights", map=whole, records="items", version=version),
         Resource(name="pushed", map=parts, records="items", mode="merge", version=version),

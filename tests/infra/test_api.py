@@ -16,6 +16,8 @@ SIGNED_IN = {
     "POST /v1/connect/{provider}",
     "POST /v1/sync",
     "POST /v1/uploads",
+    "POST /v1/uploads/large",
+    "POST /v1/uploads/large/{upload}",
     "POST /v1/exports",
     "POST /v1/push/{platform}",
     "GET /v1/connections",
@@ -175,7 +177,8 @@ def test_ones_own_issuer_needs_no_user_pool(custom: Template) -> None:
 
 
 OUTPUTS = """ApiUrl PublicUrl DataTable ControlTable RawBucket FreshQueue BulkQueue ChangesQueue FreshDlq BulkDlq
-ChangesDlq SegmentsQueue SegmentsDlq ExportsQueue ExportsDlq VaultKey AppSecret EventsLog WebhookLog PollFunction
+ChangesDlq SegmentsQueue SegmentsDlq ExportsQueue ExportsDlq ImportsQueue ImportsDlq
+VaultKey AppSecret EventsLog WebhookLog PollFunction
 WorkerFunction"""
 
 

@@ -27,6 +27,7 @@ PLAN = {
     "worker": (512, 60),
     "worker-bulk": (512, 60),
     "exporter": (1769, 600),
+    "importer": (1769, 900),
 }
 READS_HEALTH = {"readings", "periods"}
 """They may read what was measured, and no connection, token or salt."""
@@ -102,7 +103,7 @@ def test_each_function_has_its_own_role_log_group_and_alarm(
 
 def test_every_function_knows_where_things_are(functions: dict[str, dict[str, Any]]) -> None:
     names = "DATA_TABLE CONTROL_TABLE RAW_BUCKET VAULT_KEY APP_SECRET EVENTS_LOG"
-    queues = "FRESH_QUEUE BULK_QUEUE SEGMENTS_QUEUE EXPORTS_QUEUE CHANGES_QUEUE"
+    queues = "FRESH_QUEUE BULK_QUEUE SEGMENTS_QUEUE EXPORTS_QUEUE IMPORTS_QUEUE CHANGES_QUEUE"
     rest = {"PUBLIC_URL", "RETURN_ORIGINS", "LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
     rest |= {"DEAD_LETTER_QUEUES", "LONGEST_JOB_S", "BACKUP_DAYS", "RAW_DAYS", "BACKFILL_DAYS", "KEEP_CONSENT_PROOF"}
     rest |= {"RING_SHARDS", "METRICS_NAMESPACE"}
@@ -123,7 +124,7 @@ def test_no_action_and_no_resource_is_a_wildcard(default: Template) -> None:
     for each in default.find_resources("AWS::IAM::Role").values():
         for action, target in allowed(each["Properties"]):
             assert "*" not in action
-            assert "*" not in target or target.endswith(("/raw/*", "/inbox/*", "/exports/*"))
+            assert "*" not in target or target.endswith(("/raw/*", "/inbox/*", "/exports/*", "/uploads/*"))
 
 
 def may(permissions: dict[str, set[tuple[str, str]]], action: str, *parts: str) -> set[str]:
@@ -144,11 +145,11 @@ def may(permissions: dict[str, set[tuple[str, str]]], action: str, *parts: str) 
         ("sqs:ReceiveMessage", ("Segments",), "poll"),
         ("sqs:SendMessage", ("Segments",), "poll"),
         ("sqs:SendMessage", ("Fresh",), "callback webhook upload push sync poll disconnect erase worker worker-bulk"),
-        ("sqs:SendMessage", ("Bulk",), "callback poll push sync worker worker-bulk"),
+        ("sqs:SendMessage", ("Bulk",), "callback poll push sync worker worker-bulk importer"),
         ("sqs:SendMessage", ("Changes",), "worker worker-bulk"),
         ("s3:GetObject", ("raw/*",), "worker worker-bulk"),
         ("s3:PutObject", ("raw/*",), "worker worker-bulk"),
-        ("s3:PutObject", ("inbox/*",), "webhook push upload worker worker-bulk"),
+        ("s3:PutObject", ("inbox/*",), "webhook push upload worker worker-bulk importer"),
         ("s3:GetObject", ("inbox/*",), "worker worker-bulk"),
         ("s3:DeleteObject", ("inbox/*",), "worker worker-bulk"),
         ("s3:DeleteObject", ("raw/*",), ""),
@@ -156,8 +157,13 @@ def may(permissions: dict[str, set[tuple[str, str]]], action: str, *parts: str) 
         ("s3:GetObject", ("exports/*",), "api"),
         ("s3:DeleteObject", ("exports/*",), "worker exporter"),
         ("sqs:SendMessage", ("Exports",), "export"),
+        ("s3:PutObject", ("uploads/*",), "upload"),
+        ("s3:GetObject", ("uploads/*",), "upload importer"),
+        ("s3:DeleteObject", ("uploads/*",), "worker importer"),
+        ("sqs:SendMessage", ("Imports",), "upload importer"),
+        ("sqs:ReceiveMessage", ("Imports",), "worker importer"),
         ("sqs:ReceiveMessage", ("Exports",), "worker exporter"),
-        ("s3:ListBucket", ("Raw",), "worker worker-bulk"),
+        ("s3:ListBucket", ("Raw",), "worker worker-bulk upload importer"),
         ("dynamodb:Query", ("Control", "/index/ring"), "poll worker worker-bulk"),
         (
             "dynamodb:GetItem",
@@ -201,8 +207,8 @@ def test_workers_are_fed_in_batches_that_may_fail_in_part(default: Template) -> 
     for each in workers:
         assert each["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert each["MaximumBatchingWindowInSeconds"] == 1
-    # A segment comes alone, and so does an export.
-    assert [each["BatchSize"] for each in fed if each not in workers] == [1, 1]
+    # A segment comes alone, and so do an export and a large file.
+    assert [each["BatchSize"] for each in fed if each not in workers] == [1, 1, 1]
     # It would keep five pollers awake on an idle queue.
     assert not any("ScalingConfig" in each for each in fed)
 

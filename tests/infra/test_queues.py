@@ -20,8 +20,8 @@ def dead_letters(queues: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 def test_every_queue_has_its_own_dead_letters(queues: dict[str, dict[str, Any]], dead_letters: dict[str, str]) -> None:
-    assert len(dead_letters) == 5
-    assert len(set(dead_letters.values())) == 5
+    assert len(dead_letters) == 6
+    assert len(set(dead_letters.values())) == 6
     assert set(queues) == set(dead_letters) | set(dead_letters.values())
     assert {queues[dead]["MessageRetentionPeriod"] for dead in dead_letters.values()} == {14 * DAY}
     assert {queues[id]["MessageRetentionPeriod"] for id in dead_letters} == {4 * DAY}
@@ -59,7 +59,7 @@ def test_a_message_stays_hidden_six_times_as_long_as_its_worker_runs(
     fed = template.find_resources("AWS::Lambda::EventSourceMapping").values()
     sources = [each["Properties"]["EventSourceArn"]["Fn::GetAtt"][0] for each in fed]
     hidden = {name(id): queues[id]["Properties"]["VisibilityTimeout"] for id in sources}
-    assert hidden == {"Fresh": seconds, "Bulk": seconds, "Segments": 360, "Exports": 3600}
+    assert hidden == {"Fresh": seconds, "Bulk": seconds, "Segments": 360, "Exports": 3600, "Imports": 5400}
 
 
 def name(logical_id: str) -> str:
@@ -77,7 +77,7 @@ def test_waiting_messages_raise_an_alarm(default: Template) -> None:
 def test_every_alarm_speaks_to_the_topic(custom: Template) -> None:
     alarms = custom.find_resources("AWS::CloudWatch::Alarm").values()
     freshness = [each for each in alarms if each["Properties"].get("Namespace") == "Wearables"]
-    assert len(alarms) - len(freshness) == 27
+    assert len(alarms) - len(freshness) == 29
     assert {tuple(each["Properties"]["AlarmActions"]) for each in alarms} == {
         ("arn:aws:sns:us-east-1:123456789012:ops",)
     }

@@ -23,17 +23,14 @@ from shared import aws, connections, settings, tokens, vault, vendor
 from shared.apps import App
 from shared.errors import ReconnectError, RetryLaterError
 from shared.providers import OAuth2, Provider
+from tests.functions.deployed import TOLD
 
 PROVIDER = Provider(
     id="ring", name="Ring", docs="https://ring.example", kind="ring", base_url="https://ring.example", resources=(),
     auth=OAuth2(authorize_url="https://ring.example/a", token_url="https://ring.example/t", scopes=("all",)),
 )  # fmt: skip
 ENV = {
-    "DATA_TABLE": "Data", "CONTROL_TABLE": "Control", "RAW_BUCKET": "raw", "APP_SECRET": "s",
-    "FRESH_QUEUE": "f", "SEGMENTS_QUEUE": "g",
-    "BULK_QUEUE": "b", "EXPORTS_QUEUE": "x", "CHANGES_QUEUE": "c", "EVENTS_LOG": "e",
-    "PUBLIC_URL": "https://x.example", "LONGEST_JOB_S": "1",
-    "BACKUP_DAYS": "7", "RAW_DAYS": "30",
+    **dict.fromkeys(TOLD, "1"), "CONTROL_TABLE": "Control", "APP_SECRET": "s", "PUBLIC_URL": "https://x.example",
     "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
 }  # fmt: skip
 

@@ -17,6 +17,7 @@ from shared import aws, vault
 from shared.apps import App, Hooks
 from shared.connections import Connection
 from shared.vault import Owner, UnsealError, seal, unseal
+from tests.functions.deployed import TOLD
 from tests.functions.standing import ENV
 from tests.functions.system import forget
 
@@ -29,9 +30,7 @@ NONCE = bytes(range(12))
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An empty Control table and a KMS key, whose ARN this is."""
-    names = ("DATA_TABLE", "CONTROL_TABLE", "RAW_BUCKET", "APP_SECRET", "PUBLIC_URL", "EVENTS_LOG")
-    queues = (f"{name}_QUEUE" for name in ("FRESH", "BULK", "SEGMENTS", "EXPORTS", "CHANGES"))
-    for name, value in {**dict.fromkeys((*names, *queues), "unused"), **ENV, "CONTROL_TABLE": "Control"}.items():
+    for name, value in {**dict.fromkeys(TOLD, "1"), **ENV, "CONTROL_TABLE": "Control"}.items():
         monkeypatch.setenv(name, value)
     with mock_aws():
         arn = boto3.client("kms").create_key()["KeyMetadata"]["Arn"]

@@ -29,25 +29,27 @@ def unit(lines: Sequence[Line]) -> str:
     return ""
 
 
-def records(lines: Sequence[Line]) -> Iterator[tuple[int, dict[str, str]]]:
-    """As a file of our own names its columns. Raises BadRequestError where nobody can say which is the day."""
+def records(lines: Sequence[Line], dates: str = "") -> Iterator[tuple[int, dict[str, str]]]:
+    """As a file of our own names its columns. `dates` is what the sender says of their order, believed where the dates
+    themselves leave it open. Raises BadRequestError where nobody says which is the day."""
     readings = [(line, cells) for line, cells in lines if len(cells) >= COLUMNS and cells[KIND].strip() == SENSOR]
-    spelled, named = order([cells[TIME] for _, cells in readings]), unit(lines)
+    spelled, named = order([cells[TIME] for _, cells in readings]) or dates, unit(lines)
+    if not spelled:
+        raise BadRequestError("day and month cannot be told apart: send dates=DMY or dates=MDY with the file", "dates")
     for line, cells in readings:
         value = cells[HISTORIC].replace(",", ".")
         yield line, {"timestamp": iso(cells[TIME].strip(), spelled), "glucose": value, "unit": named}
 
 
 def order(times: Sequence[str]) -> str:
-    """Of year, month and day in the export, which the account's settings choose: "YMD", "DMY" or "MDY"."""
+    """Of year, month and day in the export, which the account's settings choose: "YMD", "DMY" or "MDY"; "" where none
+    of the dates shows it. Neither AM and PM nor the date in the title do: both are seen with either order."""
     parts = [match.groups()[:2] for match in map(STAMP.fullmatch, map(str.strip, times)) if match]
     if any(len(first) == 4 for first, _ in parts):
         return "YMD"
     if any(int(first) > 12 for first, _ in parts):
         return "DMY"
-    if parts and all(int(second) <= 12 for _, second in parts):
-        raise BadRequestError("day and month cannot be told apart in this file: export more days, or rewrite its dates")
-    return "MDY"
+    return "MDY" if not parts or any(int(second) > 12 for _, second in parts) else ""
 
 
 def iso(text: str, spelled: str) -> str:

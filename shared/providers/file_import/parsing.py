@@ -15,7 +15,8 @@ import orjson
 from shared.catalogue import MG_DL_PER_MMOL_L, Range
 from shared.errors import BadRequestError, SkipRecordError, TooLargeError
 from shared.providers import RowError, Upload
-from shared.providers.file_import import libreview
+from shared.providers.file_import import clarity, libreview, nightscout
+from shared.providers.file_import.libreview import Line
 from shared.providers.file_import.times import moment
 
 MAX_BYTES = 5 * 1024 * 1024
@@ -58,13 +59,14 @@ class CellError(SkipRecordError):
         self.column = column
 
 
-def read(body: bytes, media_type: str, zone: str | None) -> Upload:
-    parsed = parse(body, media_type, zone)
+def read(body: bytes, media_type: str, zone: str | None, dates: str) -> Upload:
+    parsed = parse(body, media_type, zone, dates)
     return Upload(payload(parsed), len(parsed.rows), tuple(parsed.errors))
 
 
-def parse(body: bytes, media_type: str, zone: str | None) -> Parsed:
-    """`zone` is the IANA name of the clock that times without an offset were read from.
+def parse(body: bytes, media_type: str, zone: str | None, dates: str = "") -> Parsed:
+    """`zone` is the IANA name of the clock that times without an offset were read from; `dates` says which of day and
+    month comes first, for files whose own dates leave it open.
 
     Raises BadRequestError where the file as a whole cannot be read.
     """
@@ -73,7 +75,7 @@ def parse(body: bytes, media_type: str, zone: str | None) -> Parsed:
     records, clock = reader_of(media_type), zone_of(zone)
     rows: list[Row] = []
     errors: list[RowError] = []
-    for line, cells in records(text_of(body)):
+    for line, cells in records(text_of(body), dates):
         if len(rows) + len(errors) == MAX_ROWS:
             raise TooLargeError(f"the file has over {MAX_ROWS} rows", "body")
         try:
@@ -119,11 +121,17 @@ def zone_of(name: str | None) -> ZoneInfo | None:
         raise BadRequestError("the zone is not in the IANA time zone database", "zone") from error
 
 
-def csv_records(text: str) -> Iterator[tuple[int, Cells | CellError]]:
+def csv_records(text: str, dates: str) -> Iterator[tuple[int, Cells | CellError]]:
     found = list(table(text, delimiter_of(text)))
     if libreview.unit(found):
-        yield from libreview.records(found)
-        return
+        yield from libreview.records(found, dates)
+    elif clarity.unit(found):
+        yield from clarity.records(found)
+    else:
+        yield from named_columns(found)
+
+
+def named_columns(found: list[Line]) -> Iterator[tuple[int, Cells | CellError]]:
     lines = iter(found)
     header = [cell.strip().lower() for cell in next(lines, (1, []))[1]]
     for names in (GLUCOSE, TIME):
@@ -144,7 +152,7 @@ def delimiter_of(text: str) -> str:
     return max(",;\t", key=header.count)
 
 
-def table(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def table(text: str, delimiter: str) -> Iterator[Line]:
     """Rows that hold something, by the line they start on. Where `;` separates, the comma is a decimal one.
 
     Strict: a quote left open would otherwise swallow the rest of the file unseen.
@@ -159,7 +167,7 @@ def table(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         raise BadRequestError(f"the file is not CSV from line {start} on", "body") from error
 
 
-def json_records(text: str) -> Iterator[tuple[int, Cells | CellError]]:
+def json_records(text: str, dates: str) -> Iterator[tuple[int, Cells | CellError]]:
     try:
         content = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -169,13 +177,15 @@ def json_records(text: str) -> Iterator[tuple[int, Cells | CellError]]:
     if not isinstance(content, list):
         raise BadRequestError(f"the file is neither a list nor an object with {' or '.join(LISTS)}", "body")
     for number, record in enumerate(content, 1):
-        if isinstance(record, dict):
-            yield number, {key.lower(): value for key, value in record.items()}
-        else:
+        if not isinstance(record, dict):
             yield number, CellError("", "not an object")
+        elif not nightscout.is_entry(record):
+            yield number, {key.lower(): value for key, value in record.items()}
+        elif nightscout.is_reading(record):
+            yield number, nightscout.reading(record)
 
 
-Reader: TypeAlias = Callable[[str], Iterator[tuple[int, Cells | CellError]]]
+Reader: TypeAlias = Callable[[str, str], Iterator[tuple[int, Cells | CellError]]]
 READERS: dict[str, Reader] = {"text/csv": csv_records, "application/json": json_records}
 
 

@@ -56,6 +56,8 @@ EXERCISE: Quantities = named(
     FlightsClimbed=("floors", quantities.COUNT),
     HeartRate=("heart_rate", quantities.RATE),
 )
+TABLES = {"activity": ACTIVITY, "heart_rate": HEART_RATE, "vitals": VITALS, "glucose": SUGAR, "body": BODY}
+OTHERS = {PRESSURES: "vitals", SLEEP: "sleep", WORKOUT: "workouts"}
 STAGES = {0: "in_bed", 1: "asleep", 2: "awake", 3: "light", 4: "deep", 5: "rem"}  # 3 is N1 and N2, 4 is N3
 ZONES = ("HKTimeZone", "HKMetadataKeyTimeZone")
 """The key itself, and the name of the constant that holds it."""

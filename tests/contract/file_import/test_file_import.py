@@ -88,9 +88,9 @@ def test_the_provider_reads_a_file_into_what_its_mapping_reads() -> None:
     body = b"glucose,timestamp\n112,2026-11-02T07:30\nLow,2026-11-02T07:35"
     rows = [{"at": AT, "offset": 60, "mg_dl": 112.0, "unit": "mg/dL"}]
     errors = (RowError(3, "glucose", "not a number"),)
-    assert PROVIDER.auth.read(body, "text/csv", "Europe/Berlin") == Upload({"rows": rows}, 1, errors)
+    assert PROVIDER.auth.read(body, "text/csv", "Europe/Berlin", "") == Upload({"rows": rows}, 1, errors)
     with pytest.raises(BadRequestError, match="time zone database"):
-        PROVIDER.auth.read(body, "text/csv", "Europe/Atlantis")
+        PROVIDER.auth.read(body, "text/csv", "Europe/Atlantis", "")
 
 
 # ---------------------------------------------------------------- times

@@ -24,9 +24,11 @@ def row(time: str, kind: int, *values: str) -> str:
     return ",".join(cells + [""] * (19 - len(cells)))
 
 
-def export(*rows: str, unit: str = "mg/dL", head: str = TITLE, separator: str = ",", end: str = "\r\n") -> Parsed:
+def export(
+    *rows: str, unit: str = "mg/dL", head: str = TITLE, separator: str = ",", end: str = "\r\n", dates: str = ""
+) -> Parsed:
     text = end.join([head, HEADER.format(unit=unit), *rows]).replace(",", separator)
-    return parse(text.encode(), "text/csv", "Europe/Berlin")
+    return parse(text.encode(), "text/csv", "Europe/Berlin", dates)
 
 
 def found(parsed: Parsed) -> list[tuple[int, float]]:
@@ -50,9 +52,16 @@ def test_the_order_of_the_account_is_seen_from_all_dates(times: tuple[str, str])
     assert found(export(*(row(time, 0, "112") for time in times))) == [(0, 112), (12 * 24 * 60, 112)]
 
 
-def test_what_cannot_be_told_is_asked() -> None:
-    with pytest.raises(BadRequestError, match="cannot be told apart"):
-        export(row("02-11-2026 07:30", 0, "112"), row("03-11-2026 07:30", 0, "112"))
+@pytest.mark.parametrize("end", ["", " AM"])
+def test_what_cannot_be_told_is_asked_and_the_answer_believed(end: str) -> None:
+    rows = row(f"02-11-2026 07:30{end}", 0, "112"), row(f"02-11-2026 07:35{end}", 0, "112")
+    with pytest.raises(BadRequestError, match="dates=DMY or dates=MDY") as asked:
+        export(*rows)
+    assert asked.value.param == "dates"
+    assert found(export(*rows, dates="DMY")) == [(0, 112), (5, 112)]
+    assert export(*rows, dates="MDY").rows[0].at_ms < AT - 200 * 24 * 3600_000
+    seen = row("14-11-2026 07:30", 0, "112")
+    assert found(export(rows[0], seen, dates="MDY"))[0] == (0, 112)  # the file's own dates are believed first
 
 
 def test_millimoles_semicolons_and_a_clinics_line() -> None:

@@ -1,0 +1,15 @@
+"""SQS imports: one large file an invocation, from the bucket to parts for the workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from shared.alone import serve
+from shared.importing import read
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    return serve(event, context, read)
