@@ -51,6 +51,7 @@ ROUTES = (
     Route("GET", "/v1/metrics/{metric}", "readings"),
     Route("GET", "/v1/sleep", "readings"),
     Route("GET", "/v1/workouts", "readings"),
+    Route("GET", "/v1/medications", "readings"),
     Route("GET", "/v1/provenance", "readings"),
     Route("GET", "/v1/glucose", "periods"),
     Route("GET", "/v1/recent", "periods"),

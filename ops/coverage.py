@@ -62,15 +62,12 @@ def ways() -> str:
 
 
 def matrix() -> str:
-    known = {metric for p in providers() for metric in metrics(p)}
     rows = [
         (f"`{metric}`", f"`{METRICS[metric].unit}`", *(shapes(p, metric) or NO for p in providers()))
         for metric in METRICS
-        if metric in known
     ]
-    missing = ", ".join(f"`{metric}`" for metric in METRICS if metric not in known)
     head = ("Metric", "Unit", *map(link, providers()))
-    return f"{table(head, rows)}\nIn the catalogue, but of no provider yet: {missing}.\n"
+    return table(head, rows)
 
 
 def resources() -> str:

@@ -23,7 +23,7 @@ from shared.aws import kms
 from shared.errors import TributaryError
 from shared.jobs import now_ms
 from shared.model import MINUTE
-from shared.providers import HmacSignature, Provider, SecretPath
+from shared.providers import HmacSignature, Provider, SecretPath, house
 from shared.providers.registry import provider_ids, providers
 from shared.secret import apps
 from shared.settings import settings
@@ -130,19 +130,22 @@ def credentials(at: Deployment) -> Found:
         yield Finding("hook_key is empty", "see Provider credentials")
     for name, app in told.providers.items():
         empty = [field for field in needed(name) if not getattr(app, field)]
-        if name not in provider_ids():
+        if house(name) not in provider_ids():
             yield Finding(f"{name} is no provider here", "correct its name")
         elif empty:
             yield Finding(f"{name}: {' and '.join(empty)} empty", "fill in what the vendor's console shows")
         else:
             yield Finding(f"{name}: complete")
-    absent = [p.id for p in providers() if p.connects and p.id not in told.providers]
+    named = set(map(house, told.providers))
+    absent = [p.id for p in providers() if p.connects and p.id not in named]
     if absent:
         yield Finding(f"nobody can connect {', '.join(absent)}: no credentials")
 
 
 def needed(name: str) -> list[str]:
     """What the operator has to enter of a provider's app."""
+    if any(p.discover for p in providers() if p.id == house(name)):
+        return ["client_id", "server"]  # without a secret the app is a public client
     hooks = [p.webhook for p in providers() if p.id == name and p.webhook]
     signed = any(isinstance(hook.proof, HmacSignature) and hook.proof.key == "webhook_secret" for hook in hooks)
     return ["client_id", "client_secret", *(["webhook_secret"] if signed else [])]

@@ -110,5 +110,6 @@ class Explainer:
             "readings": {r.metric: round(r.value, 4) for r in episode.readings},
             "series": {s.metric: len(s.times) for s in episode.series},
             "zones": [[name, round(minutes, 4)] for name, minutes in episode.zones],
+            **({"notes": [list(note) for note in episode.notes]} if episode.notes else {}),
             "manual": document.manual,
         }

@@ -52,6 +52,8 @@ class Call:
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
+    asked: tuple[tuple[str, str], ...] = ()
+    """The query with what it says twice."""
 
     @property
     def form(self) -> dict[str, str]:
@@ -161,6 +163,11 @@ class Cloud:
     def webhook_secret(self) -> str:
         """What webhooks are signed with, of vendors with a secret of its own for that."""
         return ""
+
+    @property
+    def entered(self) -> dict[str, Any]:
+        """What else the operator writes beside the credentials."""
+        return {}
 
     def end(self, person: Person) -> list[Webhook]:
         """The person ends every grant in the vendor's own app. The webhooks this causes; none at most vendors."""
@@ -289,6 +296,7 @@ async def read(request: Request) -> Call:
         query=dict(parse_qsl(request.url.query, keep_blank_values=True)),
         headers=dict(request.headers),
         body=await request.body(),
+        asked=tuple(parse_qsl(request.url.query, keep_blank_values=True)),
     )
 
 

@@ -70,6 +70,7 @@ class Control:
                     **({"hook_token": cloud.hook_token} if cloud.hook_token else {}),
                     "urls": dict.fromkeys(cloud.hosts, f"{self.base_url}/{name}"),
                     **({"webhook_secret": cloud.webhook_secret} if cloud.webhook_secret else {}),
+                    **cloud.entered,
                 }
                 for name, cloud in self.clouds.items()
             }
@@ -119,6 +120,7 @@ class Control:
         closed = midnight(person, day + timedelta(days=1))
         glucose = [value for _, value in self.world.glucose(person, opened, closed)]
         measured = [value for value in glucose if 40 <= value <= 400]
+        labs = self.world.labs(person, day)
         return {
             "day": day.isoformat(),
             "steps": self.world.activity(person, day).steps,
@@ -131,6 +133,7 @@ class Control:
             "resting_hr": night.lowest,
             "hrv": night.mean_hrv,
             "weight": self.world.weight(person, day),
+            "hba1c": labs.hba1c if labs else None,
             "mean_glucose": round(sum(measured) / len(measured), 2) if measured else None,
             "glucose_readings": len(glucose),
             "glucose_out_of_range": len(glucose) - len(measured),

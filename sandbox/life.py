@@ -78,6 +78,17 @@ class Pressure:
 
 
 @dataclass(frozen=True)
+class Labs:
+    """What was found in a sample of blood. `told` is when the laboratory says so."""
+
+    at: int
+    told: int
+    hba1c: float
+    ldl: int
+    creatinine: float
+
+
+@dataclass(frozen=True)
 class Minute:
     at: int
     heart: int
@@ -263,6 +274,14 @@ class Life:
         at = self.sleeps(person, day)[0].end + rng.randint(20, 30) * MINUTE
         systolic = round(rng.gauss(121, 5))
         return Pressure(at, systolic, round(systolic * 0.64 + rng.gauss(0, 3)), self.resting(person, day) + 9)
+
+    def labs(self, person: Person, day: date) -> Labs | None:
+        """Every other week; the results are there two days later."""
+        if (day.toordinal() + person.glucose_phase) % 14:
+            return None
+        rng, at = self._rng(person, day, "labs"), clock_time(person, day, 8.25)
+        hba1c, creatinine = round(rng.gauss(5.9, 0.3), 1), round(rng.gauss(0.9, 0.1), 2)
+        return Labs(at, at + 48 * 60 * MINUTE, hba1c, round(rng.gauss(118, 14)), creatinine)
 
 
 def _set_off(rng: Random, hour: float) -> int:

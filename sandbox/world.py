@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import NAMESPACE_URL, uuid5
 
-from sandbox.life import MINUTE, Life, Minute, Person, Pressure, Weighing, Workout, midnight
+from sandbox.life import MINUTE, Labs, Life, Minute, Person, Pressure, Weighing, Workout, midnight
 from sandbox.sleep import Sleep
 
 SYNC_DELAY = 10 * MINUTE  # from the end of a sleep, or of a day, until the phone has told the cloud
@@ -141,6 +141,11 @@ class World:
     def pressures(self, person: Person) -> list[Pressure]:
         usual = [self.life.pressure(person, day) for day in self.days(person)]
         return [pressure for pressure in usual if pressure and pressure.at <= self.now()]
+
+    def labs(self, person: Person, day: date) -> Labs | None:
+        """What was found in the day's sample, once the laboratory has said so."""
+        labs = self.life.labs(person, day)
+        return labs if labs and labs.told <= self.now() else None
 
     def weight(self, person: Person, day: date) -> float | None:
         """The day's last weighing, kg."""

@@ -3,7 +3,7 @@
 One JSON secret in Secrets Manager:
     {"providers": {"<id>": {"client_id": "…", "client_secret": "…", "webhook_secret": "…", "hook_token": "…",
                             "urls": {"<vendor prefix>": "<our prefix>"}, "limits": [{"calls": 1500, "seconds": 60}],
-                            "accept_unsigned_data": false}},
+                             "accept_unsigned_data": false, "server": "https://…", "hosts": ["…"]}},
      "hook_key": "…", "hook_generation": 1, "hook_rotated_at": 0}
 """
 
@@ -42,11 +42,16 @@ class App:
     webhook_secret: str = field(default="", repr=False)
     accept_unsigned_data: bool = False
     """Whether data is taken from a webhook that proves nothing but that its sender knows the address."""
+    server: str = ""
+    """The address of the one server meant, of what many run. Nothing but this, and its `hosts`, is ever called."""
+    hosts: tuple[str, ...] = ()
+    """Where else that server may send us for a token, by names of hosts."""
 
     @classmethod
     def read(cls, told: Mapping[str, Any]) -> App:
         limits = tuple(Limit(**limit) for limit in told.get("limits") or ())
-        return cls(**{**told, "limits": limits if told.get("limits") is not None else None})
+        hosts = tuple(told.get("hosts") or ())
+        return cls(**{**told, "limits": limits if told.get("limits") is not None else None, "hosts": hosts})
 
     def url(self, vendor: str) -> str:
         for prefix in sorted(self.urls, key=len, reverse=True):
@@ -112,7 +117,8 @@ class Apps:
         return cls(hooks, {name: App.read(app) for name, app in secret["providers"].items()})
 
     def app(self, provider: str) -> App:
-        name = house(provider)
-        if name not in self.providers:
-            raise BadRequestError(f"no application is configured for {name}; see docs/operations.md", "provider")
-        return self.providers[name]
+        """An aggregator's credentials are those of all its sources; a server's are nobody else's."""
+        for name in (provider, house(provider)):
+            if (found := self.providers.get(name)) and (name == provider or not found.server):
+                return found
+        raise BadRequestError(f"no application is configured for {provider}; see docs/operations.md", "provider")

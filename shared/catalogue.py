@@ -13,6 +13,7 @@ Kind = Literal["file", "cgm", "scale", "cuff", "ring", "watch", "phone", "mat", 
 WEARABLE: tuple[Kind, ...] = ("watch", "ring", "phone")
 NIGHT: tuple[Kind, ...] = ("ring", "mat", "watch")
 SCALE: tuple[Kind, ...] = ("scale",)
+RECORD: tuple[Kind, ...] = ("record", "file")
 
 
 class Range(NamedTuple):
@@ -87,7 +88,20 @@ METRICS: dict[str, Metric] = {
     "glucose": _metric("mg/dL", "2339-0", (0, 900), (20, 600), "mean", ("cgm", "file")),
     "glucose_rate": _metric("mg/dL/min", "", (-20, 20), (-10, 10), "last", ("cgm", "file")),
     "ketone": _metric("mmol/L", "", (0, 30), (0, 10), "mean", ("cgm", "file")),
-    "hba1c": _metric("%", "4548-4", (2, 25), (3, 20), "last", ("record", "file")),
+    "hba1c": _metric("%", "4548-4", (2, 25), (3, 20), "last", RECORD),
+    # laboratory
+    "cholesterol": _metric("mg/dL", "2093-3", (0, 2_000), (50, 600), "last", RECORD),
+    "hdl_cholesterol": _metric("mg/dL", "2085-9", (0, 500), (5, 200), "last", RECORD),
+    "ldl_cholesterol": _metric("mg/dL", "13457-7", (0, 1_500), (5, 500), "last", RECORD),
+    "triglycerides": _metric("mg/dL", "2571-8", (0, 20_000), (10, 5_000), "last", RECORD),
+    "creatinine": _metric("mg/dL", "2160-0", (0, 100), (0.1, 25), "last", RECORD),
+    "egfr": _metric("mL/min/{1.73_m2}", "98979-8", (0, 300), (1, 200), "last", RECORD),
+    "albumin_creatinine_ratio": _metric("mg/g", "9318-7", (0, 50_000), (0, 20_000), "last", RECORD),
+    "tsh": _metric("m[IU]/L", "3016-3", (0, 2_000), (0.001, 500), "last", RECORD),
+    "ferritin": _metric("ng/mL", "2276-4", (0, 200_000), (0.5, 50_000), "last", RECORD),
+    "hemoglobin": _metric("g/dL", "718-7", (0.5, 35), (2, 27), "last", RECORD),
+    "crp": _metric("mg/L", "1988-5", (0, 2_000), (0, 1_000), "last", RECORD),
+    "vitamin_d": _metric("ng/mL", "1989-3", (0, 1_000), (1, 300), "last", RECORD),
     # body
     "weight": _metric("kg", "29463-7", (0.2, 1_000), (20, 500), "last", SCALE),
     "body_fat": _metric("%", "41982-0", (0, 100), (2, 60), "last", SCALE),

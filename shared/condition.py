@@ -17,6 +17,7 @@ ADVICE = {
     "invalid_grant": "The provider ended our access. Connect again.",
     "refresh_reply_lost": "A reply of the provider was lost while access was renewed. Connect again.",
     "no_refresh_token": "Access has ended, and the provider does not renew it. Connect again.",
+    "server_changed": "The server that this was connected to has another address now. Connect again.",
     "revoked_at_vendor": "Access was ended at the provider. Connect again to go on.",
     "account_not_linked": "This account holds no health data yet. Set it up in the provider's app, then connect again.",
     "provider_retired": "The provider has ended this service.",
@@ -50,7 +51,9 @@ def of(held: Connection, provider: Provider, now: int) -> Condition:
     if held.trouble_since:
         return Condition("degraded", "source_refuses", held.trouble_since)
     heard = max(held.last_data_at, held.since)
-    if (provider.connects or isinstance(provider.auth, PhonePush)) and now - heard > QUIET_MS:
+    # Where nothing is asked more than once a day, news is rare: silence is no fault.
+    lively = any(resource.cadence != "rare" for resource in provider.resources)
+    if lively and (provider.connects or isinstance(provider.auth, PhonePush)) and now - heard > QUIET_MS:
         return Condition("degraded", "no_data", heard + QUIET_MS)
     if missing_scopes(held, provider):
         return Condition("degraded", "missing_scopes", held.since)

@@ -22,8 +22,10 @@ PAGE = 20_000
 Kinds = tuple[str, ...]
 SLEEP: Kinds = ("sleep", "nap")
 WORKOUT: Kinds = ("workout",)
+MEDICATION: Kinds = ("medication",)
 JUDGED_BY = {"sleep": "sleep_duration", "nap": "sleep_duration", "workout": "active_minutes"}
-"""The metric whose order of devices, and whose priority of the person's, says which source is believed."""
+"""The metric whose order of devices, and whose priority of the person's, says which source is believed. All are, of
+other kinds."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ def judged(told: Iterable[Told], trusted: Sequence[str] = ()) -> list[Told]:
 def standing(told: Told, trusted: Sequence[str]) -> tuple[int, bool, int, int, str, str]:
     """As a day's figures are judged: whom the person trusts, what they entered, the kind of device;
     then the longest."""
-    source, prefer = told.source, METRICS[JUDGED_BY[told.episode.kind]].prefer
+    source, metric = told.source, JUDGED_BY.get(told.episode.kind)
+    prefer = METRICS[metric].prefer if metric else ()
     kind = provider(source).kind_of(told.section.key.resource)
     return (
         trusted.index(source) if source in trusted else len(trusted),

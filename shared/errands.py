@@ -7,6 +7,7 @@ from dataclasses import replace
 from shared import connections, consents, control, jobs, runs, sections, tokens
 from shared.commit import Change, commit, publish
 from shared.connections import Connection
+from shared.discovery import settled
 from shared.errors import ReconnectError
 from shared.jobs import Job
 from shared.knowledge import News
@@ -50,7 +51,9 @@ def goodbye(job: Job, held: Connection) -> None:
     source, credentials = provider(held.provider), apps()
     if isinstance(source.auth, OAuth2):
         try:
-            tokens.access_token(source, credentials.app(source.id), held, rejected=tokens.opened(held)["access_token"])
+            app = credentials.app(source.id)
+            source = settled(source, app)
+            tokens.access_token(source, app, held, rejected=tokens.opened(held)["access_token"])
             return
         except ReconnectError:
             pass

@@ -14,12 +14,13 @@ from shared import connections, sections, tokens, vendor
 from shared.apps import App, Apps
 from shared.budget import Budget
 from shared.commit import Change, differs
+from shared.discovery import settled
 from shared.errors import ProviderChangedError, ReconnectError, RetryLaterError, TributaryError
 from shared.filing import Filed, file
 from shared.jobs import now_ms
 from shared.knowledge import News
 from shared.payloads import disclose
-from shared.providers import Hosted, Request
+from shared.providers import Hosted, OAuth2, Request
 from shared.visits import Question, Visit
 
 PARALLEL = 16
@@ -45,6 +46,7 @@ def answer(visit: Visit, credentials: Apps, bulk: bool = False, until: int = 0) 
         app = credentials.app(visit.provider.id)
         visit.budget = Budget.of(visit.provider, app, visit.connection.id, bulk, until)
         try:
+            visit.provider = settled(visit.provider, app)
             token = tokens.access_token(visit.provider, app, visit.connection, renewed=visit.renewed)
         except (ReconnectError, RetryLaterError) as error:
             for question in asked:
@@ -92,13 +94,13 @@ def enveloped(question: Question, reply: Any) -> Any:
 def pages(visit: Visit, question: Question, app: App, token: str) -> list[vendor.Reply]:
     assert question.request
     follow = question.resource.next_page
-    request = personal(visit, question.request)
-    ask = partial(vendor.pages, visit.provider, app, request, follow=follow, budget=visit.budget)
+    asked = question.request
+    ask = partial(vendor.pages, visit.provider, app, follow=follow, budget=visit.budget)
 
     def call(token: str) -> list[vendor.Reply]:
         """A vendor that says the person must act has ended the connection."""
         try:
-            return ask(token)
+            return ask(personal(visit, asked), token)
         except ReconnectError as error:
             connections.suspend(visit.connection.id, error.cause, visit.connection.generation)
             raise
@@ -109,7 +111,7 @@ def pages(visit: Visit, question: Question, app: App, token: str) -> list[vendor
 def personal(visit: Visit, request: Request) -> Request:
     """Whose it is, where what authenticates the call does not say."""
     auth = visit.provider.auth
-    return auth.about(request, visit.connection.account) if isinstance(auth, Hosted) else request
+    return auth.about(request, visit.connection.account) if isinstance(auth, Hosted | OAuth2) else request
 
 
 def compare(visit: Visit, question: Question) -> None:

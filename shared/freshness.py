@@ -14,7 +14,7 @@ from typing import Literal
 from shared.connections import Connection
 from shared.looks import last_due
 from shared.model import DAY, HOUR, MINUTE
-from shared.providers import Provider, Resource
+from shared.providers import Provider, Resource, house
 from shared.timetable import LOOK
 from shared.visits import Question, Visit
 
@@ -90,7 +90,7 @@ def measured(visits: Iterable[Visit], now: int) -> Mapping[str, Measures]:
     each poll of a provider with webhooks, whether those are `Silent`."""
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for visit in visits:
-        mine = found[visit.provider.house]
+        mine = found[house(visit.provider.id)]
         if visit.job.reason == "poll" and visit.provider.pushes:
             mine["Silent"].append(float(is_silent(visit.connection, visit.provider, now)))
         for question in visit.questions:

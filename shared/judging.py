@@ -35,7 +35,11 @@ def worth_asking(
         slot = now.get(resource.name)
         if not (is_judged(provider, resource) and slot and spared(resource, look, slot.as_of, bool(slot.stats))):
             gap = resource.rhythm.once and judged and resource.name not in before
-            yield resource, GAP if gap else LOOK_BACK
+            yield resource, GAP if gap else look_back(resource)
+
+
+def look_back(resource: Resource) -> timedelta:
+    return timedelta(days=resource.late_days)
 
 
 def is_judged(provider: Provider, resource: Resource) -> bool:

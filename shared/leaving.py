@@ -13,6 +13,7 @@ from shared import connections, consents, jobs, progress, sections, tokens
 from shared.apps import App
 from shared.budget import Budget
 from shared.connections import Connection
+from shared.discovery import settled
 from shared.errors import NotFoundError, RetryLaterError, TributaryError
 from shared.jobs import Job, new_id, now_ms
 from shared.log import logger
@@ -65,6 +66,7 @@ def part(held: Connection) -> Outcome:
         return "nothing to revoke"
     app = apps().app(source.id)
     try:
+        source = settled(source, app)
         token = tokens.access_token(source, app, held, parting=True)
         unsubscribe(source, app, held, token)
         asking = goodbye(source, app, held, token)
@@ -95,4 +97,6 @@ def goodbye(source: Provider, app: App, held: Connection, token: str) -> Generat
         return source.auth.leave(held.account)
     if not isinstance(source.auth, OAuth2) or source.auth.revoke is None:
         return None
-    return source.auth.revoke(Holder(app.client_id, app.client_secret, token, held.account, now_ms() // 1000))
+    kept = connections.load(held.id) or held  # renewed a moment ago, perhaps
+    renews = str(tokens.opened(kept).get("refresh_token") or "")
+    return source.auth.revoke(Holder(app.client_id, app.client_secret, token, held.account, now_ms() // 1000, renews))

@@ -44,6 +44,9 @@ class Series:
 Stage: TypeAlias = tuple[int, int, str]
 """(start, end, name); sleep stages are named awake, light, deep, rem or asleep, those of a workout are its laps."""
 
+Note: TypeAlias = tuple[str, str]
+"""(what it is, what the record says): what of a record is no figure, in the words of the record."""
+
 Zone: TypeAlias = tuple[str, float]
 """(the vendor's name for it, minutes in it): the heart rate zones of a workout, lightest first."""
 
@@ -52,9 +55,10 @@ Zone: TypeAlias = tuple[str, float]
 class Episode:
     """A sleep, a workout, an event, or a device when last heard of. What it carries belongs to it: none of it counts
     towards the day by itself. A `stage`, its name the label, is a stretch of a sleep that is told in stretches, each a
-    record of its own: they are joined when they are read (`shared/nights.py`)."""
+    record of its own: they are joined when they are read (`shared/nights.py`). A `medication` is a prescription, or
+    what somebody says they take, when it was written down; dosage and status are in its `notes`."""
 
-    kind: Literal["sleep", "nap", "stage", "workout", "event", "device"]
+    kind: Literal["sleep", "nap", "stage", "workout", "event", "device", "medication"]
     start: int
     end: int
     label: str = ""
@@ -62,6 +66,7 @@ class Episode:
     readings: tuple[Reading, ...] = ()
     series: tuple[Series, ...] = ()
     zones: tuple[Zone, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

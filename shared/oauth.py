@@ -15,6 +15,7 @@ from shared import connections, consents, control, hosted, jobs, tokens, visits,
 from shared.apps import App, Apps
 from shared.budget import Budget
 from shared.connections import Connection
+from shared.discovery import settled
 from shared.errors import BadRequestError, ExpiredError, ForbiddenError, NotGrantedError, TributaryError
 from shared.jobs import Job, new_id, now_ms
 from shared.local_time import Zones
@@ -48,7 +49,7 @@ def start(user: str, provider: Provider, apps: Apps, wish: ConnectRequest) -> St
     if wish.timezone:
         zones.moved_to(user, zones.known(wish.timezone))
     state, expires = secrets.token_urlsafe(32), now_ms() + STATE_LIVES_MS
-    url = page(provider, app, apps, user, state)
+    url = page(settled(provider, app), app, apps, user, state)
     ticket = secrets.token_urlsafe(32)
     told = {"return_url": wish.return_url, "text": wish.consent_text}
     # So that it is found if the person is erased.
@@ -84,6 +85,10 @@ def finish(provider: Provider, apps: Apps, query: Mapping[str, str]) -> tuple[Co
 def granted(provider: Provider, apps: Apps, query: Mapping[str, str], known: control.Item) -> Connection:
     """Exchanges the code at once (codes live for seconds) and keeps the tokens."""
     app = apps.app(provider.id)
+    provider = settled(provider, app)
+    assert isinstance(provider.auth, OAuth2)
+    if query.get("iss", provider.auth.issuer) != provider.auth.issuer and provider.auth.issuer:
+        raise ForbiddenError("another server answered than was asked; start connecting again")
     reply = exchange(provider, app, apps, query["state"], query["code"])
     account = account_of(provider, app, reply)
     admit(provider, app, reply, account)
@@ -159,6 +164,8 @@ def account_of(provider: Provider, app: App, reply: Json) -> str:
     if where.request:
         reply = ask_now(provider, app, where.request, reply).json
     found = dig(reply, where.at) if where.at else None
+    if where.needed and not found:
+        raise ForbiddenError(f"{provider.name} did not say whose data this is; start connecting again")
     return "" if found is None else str(found)
 
 

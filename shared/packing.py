@@ -117,7 +117,9 @@ def _episode(blob: bytearray, episode: Episode) -> Header:
         episode.stages,
         _readings(episode.readings),
         series,
-        *([episode.zones] if episode.zones else []),
+        # Left out where they say nothing: what was packed before keeps its hash.
+        *([episode.zones] if episode.zones or episode.notes else []),
+        *([episode.notes] if episode.notes else []),
     ]
 
 
@@ -166,7 +168,8 @@ def _read_readings(rows: Header) -> tuple[Reading, ...]:
 
 
 def _read_episode(blob: memoryview, header: Header) -> Episode:
-    kind, start, end, label, stages, readings, series, *zones = header
+    kind, start, end, label, stages, readings, series, *rest = header
+    zones, notes = (*rest, (), ())[:2]
     return Episode(
         kind,
         start,
@@ -175,7 +178,8 @@ def _read_episode(blob: memoryview, header: Header) -> Episode:
         tuple((a, b, name) for a, b, name in stages),
         _read_readings(readings),
         tuple(_read_series(blob, s, blob, None) for s in series),
-        tuple((name, minutes) for name, minutes in zones[0]) if zones else (),
+        tuple((name, minutes) for name, minutes in zones),
+        tuple((name, said) for name, said in notes),
     )
 
 

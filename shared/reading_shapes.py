@@ -195,6 +195,31 @@ class Workouts(BaseModel):
     next_cursor: str | None = NEXT
 
 
+# ---------------------------------------------------------------- medications
+
+
+class Note(BaseModel):
+    name: str = Field(description="status, intent, dosage, or code as `system|code`")
+    text: str
+
+
+class Medication(BaseModel):
+    id: str = Field(description="The source's")
+    day: date = Field(description="When it was written down")
+    name: str = Field(description="As the record calls it; may be empty")
+    notes: list[Note] = Field(description="In the record's own words")
+    source: str
+    resource: str = Field(description=RAW_NAMES)
+    as_of: str | None = Field(description="The source's version of this record, else when we learned of it")
+
+
+class Medications(BaseModel):
+    """What was prescribed, or said to be taken. Nothing is added up, and no source is believed over another."""
+
+    medications: list[Medication] = Field(description="By day, then source")
+    next_cursor: str | None = NEXT
+
+
 # ---------------------------------------------------------------- glucose
 
 

@@ -183,6 +183,27 @@ def spans(stages: Iterable[Stage]) -> list[shapes.Span]:
     return [shapes.Span(name=name, start=iso(start), end=iso(end)) for start, end, name in stages]
 
 
+# ---------------------------------------------------------------- medications
+
+
+def medications(user: str, asked: episodes.Asked, cursor: str, fresh: bool) -> shapes.Medications:
+    page = episodes.page(user, asked, profiles.of(user).zones, [], cursor, fresh)
+    found = [medication(told) for told in page.episodes]
+    return shapes.Medications(medications=found, next_cursor=page.next_cursor or None)
+
+
+def medication(told: Told) -> shapes.Medication:
+    return shapes.Medication(
+        id=told.document.id,
+        day=date.fromisoformat(told.section.key.day),
+        name=told.episode.label,
+        notes=[shapes.Note(name=name, text=text) for name, text in told.episode.notes],
+        source=told.section.key.source,
+        resource=told.section.key.resource,
+        as_of=iso_or_none(told.document.as_of or told.section.as_of),
+    )
+
+
 # ---------------------------------------------------------------- where it came from
 
 

@@ -174,7 +174,7 @@ def grant(provider: Provider, app: App, form: Mapping[str, str], budget: Budget)
     assert isinstance(auth, OAuth2)
     request = Request(
         url=auth.token_url, method="POST", form={**auth.token_params, **form, **_client(auth, app)}, bearer=False,
-        headers={"authorization": _basic(app)} if auth.client_auth == "basic" else {},
+        headers={"authorization": _basic(app)} if by_header(auth, app) else {},
     )  # fmt: skip
     reply = auth.read_token(call(provider, app, request, None, budget).json)
     if not reply.get("access_token"):
@@ -251,9 +251,15 @@ def condemn(provider: Provider, held: Connection, cause: str) -> ReconnectError:
 
 
 def _client(auth: OAuth2, app: App) -> dict[str, str]:
-    if auth.client_auth == "basic":
+    """An app without a secret is a public client, and says only who it is (RFC 6749 §3.2.1)."""
+    if by_header(auth, app):
         return {}
-    return {"client_id": app.client_id, "client_secret": app.client_secret}
+    secret = {"client_secret": app.client_secret} if app.client_secret else {}
+    return {"client_id": app.client_id, **secret}
+
+
+def by_header(auth: OAuth2, app: App) -> bool:
+    return auth.client_auth == "basic" and bool(app.client_secret)
 
 
 def _basic(app: App) -> str:

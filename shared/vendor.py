@@ -74,13 +74,13 @@ def call(provider: Provider, app: App, request: Request, token: str | None, budg
 
 def exchange(provider: Provider, app: App, request: Request, token: str | None) -> Reply:
     """204 and empty bodies read as {}."""
-    url = request.url if "://" in request.url else provider.base_url + request.url
+    url = address(provider, app, request)
     headers = dict(request.headers)
     if request.bearer and token:
         headers |= proof(provider, app, token)
     try:
         response = client().request(
-            request.method, app.url(url), params=request.params or None, data=request.form, json=request.json,
+            request.method, url, params=request.params or None, data=request.form, json=request.json,
             headers=headers,
         )  # fmt: skip
     except httpx.TransportError as error:
@@ -89,6 +89,18 @@ def exchange(provider: Provider, app: App, request: Request, token: str | None) 
     if response.status_code not in request.accepts:
         judge(provider, response.status_code, response.headers, reply)
     return Reply(response.content, reply)
+
+
+def address(provider: Provider, app: App, request: Request) -> str:
+    """Where this is asked. Where a server says what its doors and pages are, they are on it or, for a question without
+    the person's token, on the hosts that the operator has listed beside it."""
+    url = request.url if "://" in request.url else provider.base_url + request.url
+    if provider.discover:
+        home, there = httpx.URL(provider.base_url), httpx.URL(url)
+        beside = there.host in app.hosts and there.scheme == home.scheme and not request.bearer
+        if not beside and (there.scheme, there.host, there.port) != (home.scheme, home.host, home.port):
+            raise ProviderChangedError(f"{provider.name} led to {there.host}, which is not listed for it")
+    return app.url(url)
 
 
 def proof(provider: Provider, app: App, token: str) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from shared.connections import Connection
 from shared.errors import TributaryError
 from shared.filing import Answer, Filed
 from shared.jobs import Job, now_ms
-from shared.judging import LOOK_BACK, worth_asking
+from shared.judging import LOOK_BACK, look_back, worth_asking
 from shared.local_time import Zones, local_day
 from shared.payloads import disclose
 from shared.providers import Provider, Request, Resource, SecretPath, Window
@@ -82,7 +82,7 @@ def plan(job: Job, held: Connection, provider: Provider, zones: Zones) -> Visit:
     need not be asked after all; a forced one nothing but what the vendor forbids."""
     wanted = job.resources or held.resources
     resources = [r for r in provider.resources if r.name in wanted and r.name in held.resources]
-    asked: Iterable[tuple[Resource, timedelta]] = ((r, LOOK_BACK) for r in resources)
+    asked: Iterable[tuple[Resource, timedelta]] = ((r, look_back(r)) for r in resources)
     if job.reason == "poll" and not (job.forced and provider.timer_polling):
         asked = worth_asking(job.as_of, held, provider, resources, recent(1, zones).last)
     found = [q for resource, back in asked for q in questions(job, held, resource, zones, back)]

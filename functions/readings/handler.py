@@ -1,12 +1,11 @@
-"""The reads of what was measured: merged days, columns, sleeps, workouts, and where each value came from."""
+"""The reads of what was measured or prescribed: days, columns, sleeps, workouts, medications; where it came from."""
 
 from __future__ import annotations
 
+from shared import episodes
 from shared import reading_shapes as shapes
 from shared import reading_views as views
 from shared.api import answers, resolver, user, window
-from shared.episodes import SLEEP, WORKOUT
-from shared.episodes import Asked as Episodes
 from shared.params import Cursor, Day, Fresh, From, Metric, Others, Resource, Samples, Source, To
 from shared.replies import outgoing
 from shared.series import Asked, Resolution
@@ -19,9 +18,7 @@ def days(first: From, to: To, others: Others = False, fresh: Fresh = False) -> s
     return views.day_list(user(app), *window(first, to), others, fresh)
 
 
-@app.get(
-    "/v1/metrics/<metric>", summary="One metric, in columns", tags=["read"], responses=answers(shapes.MetricSeries)
-)
+@app.get("/v1/metrics/<metric>", summary="One metric in columns", tags=["read"], responses=answers(shapes.MetricSeries))
 def metric(
     metric: str, first: From, to: To, resolution: Resolution = "raw", source: Source = "", cursor: Cursor = "",
     fresh: Fresh = False,
@@ -34,7 +31,7 @@ def metric(
 def sleep(
     first: From, to: To, source: Source = "", samples: Samples = False, cursor: Cursor = "", fresh: Fresh = False
 ) -> shapes.Sleeps:
-    asked = Episodes(SLEEP, *window(first, to, None), source, samples)
+    asked = episodes.Asked(episodes.SLEEP, *window(first, to, None), source, samples)
     return views.sleeps(user(app), asked, cursor, fresh)
 
 
@@ -42,8 +39,14 @@ def sleep(
 def workouts(
     first: From, to: To, source: Source = "", samples: Samples = False, cursor: Cursor = "", fresh: Fresh = False
 ) -> shapes.Workouts:
-    asked = Episodes(WORKOUT, *window(first, to, None), source, samples)
+    asked = episodes.Asked(episodes.WORKOUT, *window(first, to, None), source, samples)
     return views.workouts(user(app), asked, cursor, fresh)
+
+
+@app.get("/v1/medications", summary="Prescriptions", tags=["read"], responses=answers(shapes.Medications))
+def meds(first: From, to: To, source: Source = "", cursor: Cursor = "", fresh: Fresh = False) -> shapes.Medications:
+    asked = episodes.Asked(episodes.MEDICATION, *window(first, to, None), source)
+    return views.medications(user(app), asked, cursor, fresh)
 
 
 @app.get("/v1/provenance", summary="Where values came from", tags=["read"], responses=answers(shapes.Provenance))

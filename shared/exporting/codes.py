@@ -18,7 +18,11 @@ VITAL = (
     *("heart_rate", "resting_heart_rate", "blood_pressure_systolic", "blood_pressure_diastolic", "spo2"),
     *("respiratory_rate", "body_temperature", "weight", "bmi"),
 )
-LABORATORY = ("glucose", "glucose_rate", "ketone", "hba1c")
+LABORATORY = (
+    *("glucose", "glucose_rate", "ketone", "hba1c", "cholesterol", "hdl_cholesterol", "ldl_cholesterol"),
+    *("triglycerides", "creatinine", "egfr", "albumin_creatinine_ratio", "tsh", "ferritin", "hemoglobin", "crp"),
+    "vitamin_d",
+)
 ACTIVITY = (
     *("steps", "distance", "calories_burned", "active_calories", "active_minutes", "floors", "vo2_max"),
     *("sleep_duration", "rem_sleep", "deep_sleep", "light_sleep", "awake", "sleep_efficiency", "sleep_latency"),

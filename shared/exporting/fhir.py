@@ -142,7 +142,7 @@ class Bundle:
     def of_document(self, section: Section, document: Document) -> Iterator[Json]:
         yield from self.device(section.key.source)
         for carrier in carriers(document):
-            if carrier and carrier.kind in ("event", "device"):
+            if carrier and carrier.kind in ("event", "device", "medication"):
                 self.left_out += 1
                 continue
             found = list(self.of_carrier(section.key, document, carrier))

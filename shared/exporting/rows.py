@@ -52,6 +52,7 @@ KINDS: dict[str, dict[str, Type]] = {
     },
     "stage": {"day": "text", "type": "text", "start": "instant", "end": "instant", "name": "text", **SOURCE},
     "zone": {"day": "text", "name": "text", "minutes": "number", **SOURCE},
+    "note": {"day": "text", "name": "text", "text": "text", **SOURCE},
 }  # fmt: skip
 
 
@@ -114,3 +115,4 @@ def of_episode(person: Person, section: Section, document: Document, episode: Ep
     yield "episode", (day, episode.kind, *span, offset, episode.label, *place, document.manual)
     yield from (("stage", (day, episode.kind, *stage, *place)) for stage in episode.stages)
     yield from (("zone", (day, *zone, *place)) for zone in episode.zones)
+    yield from (("note", (day, *note, *place)) for note in episode.notes)

@@ -5,6 +5,7 @@ A spec is data; where a vendor is odd, the same value holds a function. Nothing 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias, cast, get_args
@@ -70,6 +71,8 @@ class Resource:
     """What else to ask after this reply, be it a page or a document."""
     together: bool = False
     """All pages of an answer are mapped as one: a record is read by the help of another."""
+    late_days: int = 1
+    """How many days back a poll asks: what is measured on one day may be told on another."""
     current: bool = False
     """Asked for only where the window reaches today; a figure without a day is of the day it was asked."""
     later: bool = False
@@ -127,6 +130,7 @@ class Holder:
     access_token: str
     account: str
     now: int
+    refresh_token: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,6 +164,10 @@ class OAuth2:
     """(account) → the call, with the new token, that the vendor wants before any other."""
     revoke: Callable[[Holder], Generator[Request, Json, None]] | None = None
     """Ends the grant at the vendor: yields requests, is sent their replies. None where the vendor has no such call."""
+    about: Callable[[Request, str], Request] = lambda request, account: request
+    """The question as it is asked of one person, where the token alone does not say whose."""
+    issuer: str = ""
+    """Who answers the authorization request, where it says so in the answer (RFC 9207): nobody else is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,9 +224,13 @@ class Account:
 
     at: str
     request: Request | None = None
+    needed: bool = False
+    """Nothing can be asked without it."""
 
 
 # ---------------------------------------------------------------- the provider
+
+SERVER_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 
 
 def house(provider_id: str) -> str:
@@ -279,6 +291,9 @@ class Provider:
     """False where the vendor forbids asking by the clock: then its webhooks are all there is, watched for silence."""
     exclusive_grant: bool = False
     """True where the vendor keeps one live grant an account: a second person's consent ends the first one's."""
+    discover: Callable[[Provider], Generator[Request, Json, Provider]] | None = None
+    """Of what many run and nobody owns: given the provider with the address of one server, the provider as that server
+    says it is, its `auth` filled in. The operator lists servers by names, each `<id>.<name>` a provider of its own."""
     upstreams: Mapping[str, tuple[str, Kind]] = field(default_factory=dict)
     """An aggregator's sources by their ids, each with its name and kind. Each is connected, stored and weighed as a
     provider of its own, `<id>.<upstream>`; credentials, webhooks and limits are the aggregator's."""
@@ -286,7 +301,7 @@ class Provider:
     @property
     def house(self) -> str:
         """Under which id its credentials are kept, its webhooks come and its calls are counted."""
-        return house(self.id)
+        return self.id if self.discover else house(self.id)
 
     @property
     def connects(self) -> bool:
@@ -299,6 +314,8 @@ class Provider:
 
     def through(self, upstream: str) -> Provider:
         """Raises UnknownProviderError."""
+        if self.discover and SERVER_NAME.fullmatch(upstream):
+            return replace(self, id=f"{self.id}.{upstream}", name=f"{self.name} ({upstream})")
         if upstream not in self.upstreams:
             raise UnknownProviderError(f"{self.name} has no source of that name here", "provider")
         name, kind = self.upstreams[upstream]

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 import boto3
 import httpx
 
-from shared import aws, budget, fetching, issued, secret, settings, signed, sync, vault, vendor
+from shared import aws, budget, discovery, fetching, issued, secret, settings, signed, sync, vault, vendor
 from tests.functions.described import as_described
 
 ROUTES = [
@@ -35,7 +35,7 @@ ROUTES = [
     ("ANY", r"/v1/profile", "profile", True),
     ("GET", r"/v1/events", "events", True),
     ("GET", r"/v1/openapi.json", "api", False),
-    ("GET", r"/v1/(days|metrics/(?P<metric>[^/]+)|sleep|workouts|provenance)", "readings", True),
+    ("GET", r"/v1/(days|metrics/(?P<metric>[^/]+)|sleep|workouts|medications|provenance)", "readings", True),
     ("GET", r"/v1/(glucose|recent)", "periods", True),
     ("POST", r"/v1/summary", "periods", True),
     ("GET", r"/v1/.*", "api", True),
@@ -284,3 +284,4 @@ def lose_memory() -> None:
     secret._read = None
     issued._kept.clear()
     vault._kept.clear()
+    discovery._kept.clear()

@@ -15,7 +15,7 @@ from shared.providers.registry import providers
 from tests.functions.standing import ask, backend
 from tests.functions.system import System
 
-SOURCES = [p.id for p in providers() if isinstance(p.auth, OAuth2)]
+SOURCES = [p.id for p in providers() if isinstance(p.auth, OAuth2) and not p.discover]  # nobody is asked where to go
 SOURCE, OTHER = SOURCES[:2]
 HOME = "https://app.example/settings?tab=health"
 

@@ -120,7 +120,9 @@ def scale(day: date = DAY) -> Document:
 
 
 def tag() -> Document:
-    return Document("tag-1", str(DAY), 60, episode=Episode("event", at(12), at(12), "coffee"))
+    return Document(
+        "tag-1", str(DAY), 60, episode=Episode("event", at(12), at(12), "coffee", notes=(("cup", "small"),))
+    )
 
 
 # ---------------------------------------------------------------- asking
@@ -323,6 +325,7 @@ def test_ndjson_and_parquet_hold_the_same_rows_and_all_that_is_stored(standing: 
     assert Counter(row["type"] for row in kinds["episode"]) == {"sleep": 1, "workout": 1, "event": 1}
     assert Counter(row["type"] for row in kinds["stage"]) == {"sleep": 4, "workout": 1}
     assert [(row["name"], row["minutes"]) for row in kinds["zone"]] == [("low", 20)]
+    assert [(row["name"], row["text"]) for row in kinds["note"]] == [("cup", "small")]
     assert {row["day"] for row in kinds["recovery"]} == {"2026-11-02", "2026-11-03"}
     assert all(set(row) == set(rows.KINDS[kind]) for kind, found in kinds.items() for row in found)
 

@@ -32,6 +32,7 @@ SIGNED_IN = {
     "GET /v1/metrics/{metric}",
     "GET /v1/sleep",
     "GET /v1/workouts",
+    "GET /v1/medications",
     "GET /v1/glucose",
     "GET /v1/recent",
     "GET /v1/provenance",
