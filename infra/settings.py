@@ -51,6 +51,9 @@ class Settings:
     removal: str
     tags: Mapping[str, str]
     worker_timeout_s: int
+    worker_concurrency: int
+    """How many of each worker may run at once; 0: as many as the account allows. A limit keeps five pollers awake on an
+    idle queue where two would do."""
     ring_shards: int
     """How many messages share the connections of one minute of polling. Raised, nobody is lost; lowered, they are."""
     alarm_topic_arn: str
@@ -96,6 +99,10 @@ class Settings:
             (1 <= self.backfill_days <= 365, "backfill_days: 1 to 365"),
             (1 <= self.backup_days <= 35, "backup_days: 1 to 35, the range DynamoDB offers"),
             (20 <= self.worker_timeout_s <= 840, "worker_timeout_s: 20 to 840, so that one SQS delay outlasts it"),
+            (
+                self.worker_concurrency == 0 or 2 <= self.worker_concurrency <= 1000,
+                "worker_concurrency: 2 to 1000, or 0 for as many as the account allows",
+            ),
             (1 <= self.ring_shards <= 64, "ring_shards: 1 to 64, and never fewer than before"),
         )
         if wrong := [advice for fine, advice in rules if not fine]:

@@ -168,12 +168,12 @@ class Tributary(Stack):
     def _feed_workers(self) -> None:
         # A bulk message is a fortnight of everything: ten of them together outlive their worker.
         for queue, worker, batch_size in ((self.fresh, "worker", 25), (self.bulk, "worker-bulk", 1)):
-            # No MaximumConcurrency: it keeps five pollers awake on an idle queue where two would do.
             self.functions[worker].add_event_source_mapping(
                 "Jobs",
                 event_source_arn=queue.queue_arn,
                 batch_size=batch_size,
                 max_batching_window=Duration.seconds(1),
+                max_concurrency=self.settings.worker_concurrency or None,
                 report_batch_item_failures=True,
             )
 

@@ -37,6 +37,8 @@ LIVES = ("ada", "ben")
 WORKER_TIMEOUT_S = 30
 """As long as the doors have, so that an erasure waits no longer for it. A killed worker's messages come back after six
 times that."""
+WORKER_CONCURRENCY = 2
+"""Each starts cold, and shares this machine's cores with all else."""
 PORTS_TRIED = 3
 
 
@@ -234,6 +236,7 @@ class Start:
             "oidc_audience": ["tributary"],
             "removal": "destroy",
             "worker_timeout_s": WORKER_TIMEOUT_S,
+            "worker_concurrency": WORKER_CONCURRENCY,
             "layer": "",
             "tags": {"ms-custom-id": API_ID},
             **self.chosen,

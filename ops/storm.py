@@ -27,7 +27,9 @@ DAY_S = 20.0
 def play(plan: Plan) -> Outcome:
     show = Ticker()
     show("starting AWS, the sandbox and Tributary")
-    with local_system("chaos", backfill_days=BACKFILL_DAYS, worker_timeout_s=WORKER_TIMEOUT_S) as system:
+    with local_system(
+        "chaos", backfill_days=BACKFILL_DAYS, worker_timeout_s=WORKER_TIMEOUT_S, worker_concurrency=0
+    ) as system:
         loosen(system)
         with Killer(system, plan.seed) as killer, closing(Chaos(ground(system, killer, show), plan)) as chaos:
             try:

@@ -69,5 +69,6 @@ def custom(synth: Synth, custom_out: Path) -> Template:
         removal="destroy",
         tags='{"team": "health"}',
         worker_timeout_s="100",
+        worker_concurrency="2",
         alarm_topic_arn="arn:aws:sns:us-east-1:123456789012:ops",
     )

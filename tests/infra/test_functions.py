@@ -213,6 +213,12 @@ def test_workers_are_fed_in_batches_that_may_fail_in_part(default: Template) -> 
     assert not any("ScalingConfig" in each for each in fed)
 
 
+def test_an_operator_limits_how_many_workers_run(custom: Template) -> None:
+    fed = [each["Properties"] for each in custom.find_resources("AWS::Lambda::EventSourceMapping").values()]
+    limited = {each["BatchSize"]: each["ScalingConfig"] for each in fed if "ScalingConfig" in each}
+    assert limited == {size: {"MaximumConcurrency": 2} for size in (1, 25)}
+
+
 def test_the_poll_ticks_every_minute_and_is_never_retried(default: Template) -> None:
     default.has_resource_properties(
         "AWS::Events::Rule",

@@ -51,6 +51,7 @@ def test_the_local_aws_may_be_plain_http(context: dict[str, Any]) -> None:
         ({"backfill_days": 366}, "backfill_days: 1 to 365"),
         ({"backup_days": 36}, "backup_days: 1 to 35"),
         ({"ring_shards": 0}, "ring_shards: 1 to 64"),
+        ({"worker_concurrency": 1}, "worker_concurrency: 2 to 1000"),
         ({"worker_timeout_s": 841}, "worker_timeout_s: 20 to 840"),
         ({"stack_name": "my stack"}, "stack_name: letters"),
         ({"stack_name": 7}, "stack_name: expected text"),
