@@ -29,8 +29,8 @@ node_modules/made: package-lock.json .venv/made
 	npm ci --silent --no-audit --no-fund
 	@touch $@
 
-demo: setup ## Play the story on a local AWS; ONCE=1 ends by itself
-	@tributary demo $(if $(filter-out 0,$(ONCE)),--once)
+demo: setup ## Play the story on a local AWS; ONCE=1 ends by itself, PROVIDERS=all connects every provider instead
+	@tributary demo $(if $(filter-out 0,$(ONCE)),--once) $(if $(PROVIDERS),--providers $(PROVIDERS))
 
 chaos: setup ## A week of PEOPLE=200 in bad weather on a local AWS, DAYS=7, SEED=1; every record is counted
 	@tributary chaos --people $(or $(PEOPLE),200) --days $(or $(DAYS),7) --seed $(or $(SEED),1)

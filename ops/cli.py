@@ -17,14 +17,29 @@ from typing import Any, NoReturn
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops import chaos, connections, dlq, doctor, events, export, ledger, local, offline, replay, runs, storm
+from ops import (
+    chaos,
+    connections,
+    dlq,
+    doctor,
+    events,
+    export,
+    ledger,
+    local,
+    offline,
+    parade,
+    replay,
+    runs,
+    storm,
+    story,
+)
 from ops.client import Api, ApiError, token
 from ops.deployment import Deployment, DeploymentError, operator_command
 from ops.explain import explain
 from ops.local import Local, LocalError, local_system
 from ops.processes import ProcessError
 from ops.stage import ZONE, Stage, StepFailed, eventually, expect, poll
-from ops.story import STEPS, WEEK
+from ops.story import Step
 from ops.table import days_table
 from shared.errors import BadRequestError, TributaryError
 from shared.providers import FileUpload, Provider, Resource
@@ -69,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
 
     each = command("demo", demo, "Start a local AWS, deploy the app, play the story and check every step.")
     each.add_argument("--once", action="store_true", help="end after the story instead of staying up")
+    each.add_argument("--providers", choices=["all"], help="connect every provider there is, instead of the story")
     each = command("chaos", run_chaos, "Push a week of many people through a local AWS in bad weather, and count.")
     each.add_argument("--people", type=int, default=200)
     each.add_argument("--days", type=int, default=7)
@@ -139,16 +155,17 @@ def demo(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
+    steps = parade.STEPS if options.providers else story.STEPS
     begun, played = time.monotonic(), False
     print("Starting AWS, the sandbox and Tributary …", flush=True)
     try:
-        with local_system("demo") as system:
+        with local_system("demo", **(parade.CONTEXT if options.providers else {})) as system:
             print(f"  ✓ deployed {since(begun)}", flush=True)
-            tell(system)
+            tell(system, steps)
             played = True
             print_addresses(system)
             if options.once:
-                print(f"{len(STEPS)} steps checked {since(begun)}", flush=True)
+                print(f"{len(steps)} steps checked {since(begun)}", flush=True)
             else:
                 print("Ctrl-C ends it.", flush=True)
                 threading.Event().wait()
@@ -167,15 +184,15 @@ def run_chaos(options: argparse.Namespace) -> int:
     return FAILED if outcome.failures else 0
 
 
-def tell(system: Local) -> None:
+def tell(system: Local, steps: Sequence[Step]) -> None:
     """The story, and the days it made."""
     with closing(Stage(system)) as stage:
         try:
-            play(stage)
+            play(stage, steps)
         except (StepFailed, ApiError):
             print(system.complaints(), file=sys.stderr)
             raise
-        week = stage.api.days(stage.ago(WEEK - 1).isoformat(), stage.today.isoformat())
+        week = stage.api.days(stage.ago(story.WEEK - 1).isoformat(), stage.today.isoformat())
         print(f"\n{days_table(week.values(), datetime.now(UTC))}\n")
 
 
@@ -183,9 +200,9 @@ def leave(*_: object) -> NoReturn:
     raise SystemExit(128 + signal.SIGTERM)
 
 
-def play(stage: Stage) -> None:
-    width = max(len(step.title) for step in STEPS)
-    for step in STEPS:
+def play(stage: Stage, steps: Sequence[Step]) -> None:
+    width = max(len(step.title) for step in steps)
+    for step in steps:
         begun = time.monotonic()
         stage.show = progress(step.title)
         stage.show("…")
@@ -222,7 +239,7 @@ def print_addresses(system: Local) -> None:
     print(f"API      {system.api}/v1/openapi.json")
     print(f"Sandbox  {system.sandbox}/  (what can be switched: faults, nights, corrections)")
     print(f"Connect  {link}  (a consent page for your browser; once, within ten minutes)")
-    days = f"{system.api}/v1/days?from={today - timedelta(days=WEEK - 1)}&to={today}"
+    days = f"{system.api}/v1/days?from={today - timedelta(days=story.WEEK - 1)}&to={today}"
     print(f"Days     curl -s '{days}' -H 'authorization: Bearer {bearer}'\n")
 
 

@@ -65,6 +65,7 @@ SWITCHES = (
     ("POST /control/limits", '{"provider","on","limits"}', "enforce the documented rate limit, or others"),
     ("GET /control/truth", "?person&from&to", "what really happened, per day"),
     ("GET /control/holdings", "?person&from&to", "every record that each cloud holds, per day"),
+    ("GET /control/phone", "?person&platform&from&to", "the batches that the person's phone would push"),
     ("GET /control/secrets", "", "every code, token and client secret, to look for leaks with"),
     ("GET /control/log", "", "requests, refreshes and webhooks so far, and the busiest window of each limit"),
     ("POST /issuer/token", "grant_type=password&username=ada", "a token for the backend; no password, a sandbox"),

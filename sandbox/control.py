@@ -13,10 +13,12 @@ from sandbox.faults import KINDS, Fault
 from sandbox.life import PEOPLE, Person, midnight
 from sandbox.limits import Limit, Meter
 from sandbox.people import person as known_person
+from sandbox.phone import Android, IPhone, Phone
 from sandbox.sleep import DEEP, LIGHT, REM
 from sandbox.world import World
 
 Body = dict[str, Any]
+PHONES: dict[str, type[Phone]] = {phone.platform: phone for phone in (IPhone, Android)}
 FIELDS = {"times": int, "retry_after": int, "seconds": float, "path": str}
 
 
@@ -30,6 +32,7 @@ class Control:
             plain_door("/log", self.log),
             plain_door("/truth", self.truth),
             plain_door("/holdings", self.holdings),
+            plain_door("/phone", self.phone),
             plain_door("/secrets", self.secrets),
             plain_door("/faults", self.faults, "GET", "POST", "DELETE"),
             plain_door("/weather", self._switch(self.weather), "POST"),
@@ -106,6 +109,14 @@ class Control:
         person, days = self._asked(call)
         held = {day.isoformat(): {n: cloud.holdings(person, day) for n, cloud in self.clouds.items()} for day in days}
         return JSONResponse({"person": person.name, "zone": person.zone.key, "days": held})
+
+    def phone(self, call: Call) -> Response:
+        """What the person's phone would push of these days."""
+        person, days = self._asked(call)
+        platform = call.query.get("platform", "")
+        if platform not in PHONES:
+            raise refuse(400, {"error": f"platform: {' or '.join(PHONES)}"})
+        return JSONResponse({"batches": list(PHONES[platform](self.world, person).batches(*days))})
 
     def _asked(self, call: Call) -> tuple[Person, list[date]]:
         person = _person(call.query.get("person", ""))
