@@ -142,7 +142,10 @@ class Bundle:
     def of_document(self, section: Section, document: Document) -> Iterator[Json]:
         yield from self.device(section.key.source)
         for carrier in carriers(document):
-            if carrier and carrier.kind in ("event", "device", "medication"):
+            if carrier and carrier.kind == "medication":
+                yield self.prescription(section.key, document, carrier)
+                continue
+            if carrier and carrier.kind in ("event", "device"):
                 self.left_out += 1
                 continue
             found = list(self.of_carrier(section.key, document, carrier))
@@ -184,6 +187,22 @@ class Bundle:
         found["meta"] |= {"profile": [f"{codes.PROFILE}bp"]}
         when = instant(both.at, both.offset)
         return {**found, "effectiveDateTime": when, "component": self.panel(both.systolic, both.diastolic)}
+
+    # ---------------------------------------------------------------- prescriptions
+
+    def prescription(self, key: Key, document: Document, found: Episode) -> Json:
+        """In the words of the record it came from."""
+        said = dict(found.notes)
+        system, _, code = said.get("code", "").rpartition("|")
+        coded = {"coding": [{"system": system, "code": code}]} if system else {}
+        dosage = {"dosageInstruction": [{"text": said["dosage"]}]} if "dosage" in said else {}
+        [offset] = offsets([found.start], document.offset, self.person.zones)
+        return {
+            "resourceType": "MedicationRequest", "id": self.id(key.source, key.resource, document.id),
+            "meta": {"source": provenance(key)}, "status": said["status"], "intent": said["intent"],
+            "medicationCodeableConcept": {**coded, "text": found.label}, "subject": self._patient,
+            "authoredOn": instant(found.start, offset), **dosage,
+        }  # fmt: skip
 
     # ---------------------------------------------------------------- sleeps and workouts
 

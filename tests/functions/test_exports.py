@@ -59,7 +59,7 @@ def user(standing: System) -> str:
     learn(name, RING, "sleep", DAY, night())
     learn(name, RING, "heart", DAY, pulse())
     learn(name, SENSOR, "glucose", DAY, glucose())
-    learn(name, OTHER, "measures", DAY, scale(), tag())
+    learn(name, OTHER, "measures", DAY, scale(), tag(), pill())
     learn(name, OTHER, "measures", DAY + timedelta(days=1), scale(DAY + timedelta(days=1)))
     return name
 
@@ -119,6 +119,13 @@ def scale(day: date = DAY) -> Document:
     return Document(f"scale-{day}", str(day), 60, readings=(*spots, *odd), manual=True)
 
 
+def pill() -> Document:
+    """As a server of health records says it."""
+    said = {"status": "active", "intent": "order", "dosage": "in the evening", "code": "http://rx.example|860975"}
+    episode = Episode("medication", at(12), at(12), "metformin 500 mg", notes=tuple(said.items()))
+    return Document("pill-1", str(DAY), 60, episode=episode)
+
+
 def tag() -> Document:
     return Document(
         "tag-1", str(DAY), 60, episode=Episode("event", at(12), at(12), "coffee", notes=(("cup", "small"),))
@@ -169,7 +176,7 @@ def observations(standing: System, user: str) -> dict[str, dict[str, Any]]:
     assert set(re.findall(r'"reference": ?"([^"]+)"', json.dumps(bundle))) <= set(names)
     found = [entry["resource"] for entry in entries if entry["resource"]["resourceType"] == "Observation"]
     assert Counter(entry["resource"]["resourceType"] for entry in entries) == {
-        "Patient": 1, "Device": 3, "Observation": len(found),
+        "Patient": 1, "Device": 3, "MedicationRequest": 1, "Observation": len(found),
     }  # fmt: skip
     return {f"{name_of(each['code'])} {'day' if 'method' in each else ''}".strip(): each for each in found}
 
@@ -241,6 +248,17 @@ def test_sleeps_and_workouts_hold_their_parts(observations: dict[str, dict[str, 
     assert walk["valueCodeableConcept"] == {"text": "walking"}
     zone = walk["component"][-1]
     assert (zone["code"]["text"], zone["valueQuantity"]["value"]) == ("heart rate zone low", 20)
+
+
+def test_a_prescription_is_what_its_record_said(standing: System, user: str) -> None:
+    _, body = exported(standing, user, "fhir")
+    found = [entry["resource"] for entry in json.loads(gzip.decompress(body))["entry"]]
+    [told] = [each for each in found if each["resourceType"] == "MedicationRequest"]
+    assert (told["status"], told["intent"], told["authoredOn"]) == ("active", "order", "2026-11-02T12:00:00+01:00")
+    assert told["medicationCodeableConcept"] == {
+        "coding": [{"system": "http://rx.example", "code": "860975"}], "text": "metformin 500 mg",
+    }  # fmt: skip
+    assert told["dosageInstruction"] == [{"text": "in the evening"}]
 
 
 def test_every_code_of_loinc_has_its_check_digit() -> None:
@@ -322,10 +340,11 @@ def test_ndjson_and_parquet_hold_the_same_rows_and_all_that_is_stored(standing: 
     values = sum(samples(document) for document in stored)
     told_twice = 1
     assert len(kinds["sample"]) + len(kinds["figure"]) == values - told_twice
-    assert Counter(row["type"] for row in kinds["episode"]) == {"sleep": 1, "workout": 1, "event": 1}
+    assert Counter(row["type"] for row in kinds["episode"]) == {"sleep": 1, "workout": 1, "event": 1, "medication": 1}
     assert Counter(row["type"] for row in kinds["stage"]) == {"sleep": 4, "workout": 1}
     assert [(row["name"], row["minutes"]) for row in kinds["zone"]] == [("low", 20)]
-    assert [(row["name"], row["text"]) for row in kinds["note"]] == [("cup", "small")]
+    notes = [(row["name"], row["text"]) for row in kinds["note"] if row["document"] == "tag-1"]
+    assert notes == [("cup", "small")]
     assert {row["day"] for row in kinds["recovery"]} == {"2026-11-02", "2026-11-03"}
     assert all(set(row) == set(rows.KINDS[kind]) for kind, found in kinds.items() for row in found)
 
