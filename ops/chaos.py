@@ -97,6 +97,8 @@ class Newcomer:
     zone: str
     api: Api
     rng: Random
+    began: date
+    """Their day when the storm began. It may go on past their midnight."""
     told: dict[Spot, Collection[str] | None] = field(default_factory=dict)
 
     @property
@@ -171,7 +173,7 @@ class Chaos:
         name = f"newcomer-{number}"
         zone = self.sandbox.read("holdings", person=name, **{"from": "2100-01-01", "to": "2100-01-01"})["zone"]
         api = Api(self.system.api, self.ground.bearer(name))
-        return Newcomer(name, zone, api, Random(f"{self.plan.seed}:{name}"))
+        return Newcomer(name, zone, api, Random(f"{self.plan.seed}:{name}"), datetime.now(ZoneInfo(zone)).date())
 
     def _all(self, what: str, act: Callable[[Newcomer], None]) -> None:
         with ThreadPoolExecutor(self.ground.at_once) as pool:
@@ -190,7 +192,7 @@ class Chaos:
                         raise
 
     def _live(self, person: Newcomer, day: int) -> None:
-        for what in happenings(person.rng, day, person.today):
+        for what in happenings(person.rng, day, person.began, person.today):
             lines = self.sandbox.tell(what.switch, person=person.name, **what.body)
             self.events += 1
             for provider, resources in what.touches.items():
@@ -276,10 +278,10 @@ class Chaos:
         )  # fmt: skip
 
 
-def happenings(rng: Random, day: int, today: date) -> Iterator[Happening]:
+def happenings(rng: Random, day: int, began: date, today: date) -> Iterator[Happening]:
     """What one day of the week brings one person: the night, then whatever the dice say."""
-    if day < 2:  # the sandbox holds back the nights of yesterday and today
-        night = today - timedelta(days=1 - day)
+    if day < 2:  # the sandbox holds back the nights of yesterday and today, as they were when it started
+        night = began - timedelta(days=1 - day)
         yield Happening("night", {"day": night.isoformat()}, night, NIGHT)
     if rng.random() < 0.6:
         late = today - timedelta(days=rng.randint(1, LATEST_CORRECTION))
