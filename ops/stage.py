@@ -156,8 +156,8 @@ class Stage:
         for day, true in truth.items():
             metrics = seen[day]["metrics"]
             steps = metrics.get("steps", {}).get("value")
-            if day == self.today.isoformat():  # still being walked
-                nearly("steps today", true["steps"] / 2, steps, true["steps"] / 2)
+            if day == self.today.isoformat():  # still being walked, and for a ring not begun before four
+                nearly("steps today", true["steps"] / 2, steps or 0, true["steps"] / 2)
             else:
                 expect(f"steps on {day}", true["steps"], steps)
             if true["sleep_visible"] and not true["naps"]:
