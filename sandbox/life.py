@@ -113,6 +113,7 @@ class Life:
         self.seed = seed
         self.today = today
         self._drawing = RLock()
+        self.resting = cache(self._resting)
         self.sleeps = self._once(self._sleeps)
         self.minutes = self._once(self._minutes)
         self.glucose = self._once(self._glucose)
@@ -136,7 +137,7 @@ class Life:
     def _rng(self, person: Person, day: date, topic: str) -> Random:
         return Random(f"{self.seed}:{person.name}:{day}:{topic}")
 
-    def resting(self, person: Person, day: date) -> int:
+    def _resting(self, person: Person, day: date) -> int:
         drift = 2.4 * math.sin(2 * math.pi * day.toordinal() / 45)
         return round(person.resting + drift + self._rng(person, day, "resting").gauss(0, 0.8))
 
@@ -194,15 +195,15 @@ class Life:
             elif workout and workout.start <= at < workout.end:
                 found.append(self._exercise(rng, person, day, workout, at))
             else:
-                walking = walking - 1 if walking else _set_off(rng, (at - first) / 3600)
-                found.append(self._ordinary(rng, person, day, at, bool(walking)))
+                hour = (at - first) / 3600
+                walking = walking - 1 if walking else _set_off(rng, hour)
+                found.append(self._ordinary(rng, self.resting(person, day), at, hour, bool(walking)))
         return tuple(found)
 
-    def _ordinary(self, rng: Random, person: Person, day: date, at: int, walking: bool) -> Minute:
+    def _ordinary(self, rng: Random, resting: int, at: int, hour: float, walking: bool) -> Minute:
         steps = max(20, round(rng.gauss(92, 14))) if walking else 0
-        hour = (at - midnight(person, day)) / 3600
         circadian = 14 + 6 * math.sin(math.pi * (hour - 7) / 15)
-        heart = self.resting(person, day) + circadian + 0.24 * steps + rng.gauss(0, 2)
+        heart = resting + circadian + 0.24 * steps + rng.gauss(0, 2)
         return Minute(at, round(heart), steps, round(1.8 + steps / 55, 1) if steps else rng.choice((1.1, 1.3)))
 
     def _exercise(self, rng: Random, person: Person, day: date, workout: Workout, at: int) -> Minute:
