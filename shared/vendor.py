@@ -86,8 +86,7 @@ def exchange(provider: Provider, app: App, request: Request, token: str | None) 
     except httpx.TransportError as error:
         raise ProviderUnavailableError(f"{provider.name} did not answer ({type(error).__name__})", BUSY_S) from error
     reply = parse(provider, response)
-    if response.status_code not in request.accepts:
-        judge(provider, response.status_code, response.headers, reply)
+    judge(provider, response.status_code, response.headers, reply, request.accepts)
     return Reply(response.content, reply)
 
 
@@ -148,12 +147,16 @@ def parse(provider: Provider, response: httpx.Response) -> Any:
         ) from error
 
 
-def judge(provider: Provider, status: int, headers: Mapping[str, str], reply: Json) -> None:
+def judge(
+    provider: Provider, status: int, headers: Mapping[str, str], reply: Json, accepts: tuple[int, ...] = ()
+) -> None:
     """Raises the error that says what to do about this answer; returns where it is an answer."""
     if status < 300:
         provider.check(reply)
         return
     error = provider.verdict(Refusal(status, headers, reply))
+    if error is None and status in accepts:
+        return
     if error is None and status == 410 and provider.successor:
         instead = provider_of(provider.successor).name
         error = RetiredError(f"{provider.name} has ended this service: connect {instead} instead")

@@ -69,8 +69,9 @@ class Resource:
     fetch_one: Callable[[str], Request] | None = None
     next_page: Callable[[Request, Json], Request | None] = one_page
     """What else to ask after this reply, be it a page or a document."""
-    together: bool = False
-    """All pages of an answer are mapped as one: a record is read by the help of another."""
+    together: bool | Callable[[Sequence[Json]], Json] = False
+    """All pages of an answer are mapped as one: a record is read by the help of another. A function makes one of pages
+    of several kinds."""
     late_days: int = 1
     """How many days back a poll asks: what is measured on one day may be told on another."""
     current: bool = False
@@ -110,6 +111,8 @@ class Resource:
 
     def joined(self, pages: Sequence[Json]) -> Sequence[Json]:
         """The pages as the mapping reads them: one by one, or the records of all in one envelope."""
+        if callable(self.together):
+            return [self.together(pages)]
         if not self.together:
             return pages
         lists = [dig(page, self.records) for page in pages]

@@ -53,7 +53,7 @@ class Request:
     bearer: bool = True
     then: Request | None = None
     accepts: tuple[int, ...] = ()
-    """Statuses that are an answer to this, beside 2xx."""
+    """Statuses that are an answer to this, beside 2xx, where the vendor's `verdict` has nothing to say of it."""
 
     def with_params(self, **more: str) -> Request:
         """The same question with more parameters, wherever this request carries them."""

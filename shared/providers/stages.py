@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from shared.model import HOUR, MINUTE, Reading, Stage
+from shared.model import HOUR, MINUTE, Episode, Reading, Stage
 
 Stretch: TypeAlias = Stage
 """Part of a sleep as a device tells it: stretches may lie over each other, and `in_bed` is one of the names."""
@@ -19,6 +19,13 @@ NIGHT = ("sleep_duration", "rem_sleep", "deep_sleep", "light_sleep", "awake", "s
 def told(stretches: Iterable[Stretch]) -> tuple[Stage, ...]:
     """What was a stage of the sleep, one behind the other."""
     return tuple(stage for stage in flat(stretches) if stage[2] != "in_bed")
+
+
+def session(start: int, end: int, found: Iterable[Stretch]) -> tuple[Episode, tuple[Reading, ...]]:
+    """A sleep that was told as one, and its figures. In bed from end to end: that is what a session is. Without stages
+    it was slept through, as far as anybody knows."""
+    stretches = list(found) or [(start, end, "asleep")]
+    return Episode("sleep", start, end, stages=told(stretches)), figures([*stretches, (start, end, "in_bed")])
 
 
 def asleep(stretches: Iterable[Stretch]) -> int:

@@ -208,15 +208,18 @@ def test_a_goodbye_ends_the_grant_there_and_the_news_here(stay: Stay) -> None:
     assert "sleep_duration" in stay.day(stay.today)
 
 
-@pytest.mark.needs("fitbit", "google_health")
-@pytest.mark.parametrize("path", ["/1/user/-/", "/oauth2/token"])
-def test_a_service_that_has_ended_names_its_successor(system: System, path: str) -> None:
+@pytest.mark.needs("fitbit", "google_fit", "google_health")
+@pytest.mark.parametrize(
+    ("provider", "path"),
+    [("fitbit", "/1/user/-/"), ("fitbit", "/oauth2/token"), ("google_fit", "/fitness/v1/users/me")],
+)
+def test_a_service_that_has_ended_names_its_successor(system: System, provider: str, path: str) -> None:
     """Whatever it was asked: it is not asked again, and no message waits for it."""
-    told = system.connect("fitbit")
-    system.work(("fresh",))
+    told = system.connect(provider)
+    system.messages("fresh")  # the first fill, which is not asked for
     if path == "/oauth2/token":
         connections.change(told["connection"], token_expires=0)
-    system.sandbox.post("/control/faults", json={"provider": "fitbit", "kind": "gone", "times": 999, "path": path})
+    system.sandbox.post("/control/faults", json={"provider": provider, "kind": "gone", "times": 999, "path": path})
     with system.api() as api:
         assert api.post("/v1/sync", json={"action": "sync", "days": 2}).status_code == 202
         system.work(("fresh",))

@@ -27,6 +27,7 @@ ROUTES = {
     "polar": ("/oauth2/authorization", "/v2/oauth2/token"),
     "garmin": ("/oauth2Confirm", "/di-oauth2-service/oauth/token"),
     "google_health": ("/o/oauth2/v2/auth", "/token"),
+    "google_fit": ("/o/oauth2/v2/auth", "/token"),
     "fitbit": ("/oauth2/authorize", "/oauth2/token"),
 }
 # RFC 7636, appendix B.

@@ -1,7 +1,7 @@
 import pytest
 
 CALLBACK = "http://127.0.0.1:9/callback"
-PROVIDERS = ("oura", "withings", "dexcom", "whoop", "polar", "google_health", "fitbit", "garmin")
+PROVIDERS = ("oura", "withings", "dexcom", "whoop", "polar", "google_health", "google_fit", "fitbit", "garmin")
 
 
 def refused(reply) -> bool:

@@ -2,12 +2,12 @@
 devices measured; a list would count twice.
 https://developers.google.com/health/reference/rest/v4/users.dataTypes.dataPoints"""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import TypeAlias
 
 from shared.errors import ReconnectError, TributaryError
-from shared.providers import Holder, Json, Refusal, Request, Token, Window, as_utc, dig
+from shared.providers import Json, Refusal, Request, Token, Window, as_utc, google
 
 PARENT = "/v4/users/me/dataTypes/"
 MORE = Token("nextPageToken", "pageToken")
@@ -70,14 +70,7 @@ def parts(day: date) -> Json:
 
 def verdict(refusal: Refusal) -> TributaryError | None:
     """{"error": {"details": [{"reason": "ACCOUNT_NOT_LINKED"}]}}: a Google account without a health profile."""
-    details = dig(refusal.body, "error.details")
-    if any(dig(detail, "reason") == "ACCOUNT_NOT_LINKED" for detail in details or ()):
+    if "ACCOUNT_NOT_LINKED" in google.reasons(refusal.body):
         said = "this Google account has no Fitbit profile: make one at https://fitbit.google.com/auth/signup"
         return ReconnectError(said, "account_not_linked")
     return None
-
-
-def revoke(holder: Holder) -> Generator[Request, Json, None]:
-    """Either token ends the whole grant."""
-    url = "https://oauth2.googleapis.com/revoke"
-    yield Request(url=url, method="POST", form={"token": holder.access_token}, bearer=False)

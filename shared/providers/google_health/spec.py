@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.providers import Account, Limit, OAuth2, Provider, Request, Resource, Webhook, in_turn
+from shared.providers import Account, Limit, Provider, Request, Resource, Webhook, google, in_turn
 from shared.providers.google_health import hooks, mapping, protocol
 from shared.providers.google_health.protocol import Asks, daily, daily_roll_up, roll_up, sampled, session
 
@@ -30,13 +30,7 @@ PROVIDER: Provider = Provider(
     id="google_health", name="Google Health", kind="watch",
     docs="https://developers.google.com/health",
     base_url="https://health.googleapis.com",
-    auth=OAuth2(
-        authorize_url="https://accounts.google.com/o/oauth2/v2/auth",
-        token_url="https://oauth2.googleapis.com/token",
-        scopes=(ACTIVITY, HEALTH, SLEEP, SETTINGS), revoke=protocol.revoke,
-        # Without these two a person who comes back yields no refresh token.
-        authorize_params={"access_type": "offline", "prompt": "consent"},
-    ),
+    auth=google.sign_in(ACTIVITY, HEALTH, SLEEP, SETTINGS),
     account=Account("healthUserId", Request(url="/v4/users/me/identity")),
     verdict=protocol.verdict, zone=mapping.zone, zone_request=Request(url="/v4/users/me/settings"),
     webhook=Webhook(

@@ -81,13 +81,9 @@ def vitals(record: Json) -> Iterator[Item]:
 
 @pushing.pushed("sleep")
 def sleep(record: Json) -> Iterator[Item]:
-    """A session without stages was slept through, as far as anybody knows."""
-    start, end = pushing.span(record)
     found = [stage(part) for part in record.get("stages") or () if part["stage"] != UNKNOWN]
-    told = found or [(start, end, "asleep")]
-    # In bed from end to end: that is what a session is.
-    episode = Episode("sleep", start, end, stages=stages.told(told))
-    yield document(record, readings=stages.figures([*told, (start, end, "in_bed")]), episode=episode)
+    episode, readings = stages.session(*pushing.span(record), found)
+    yield document(record, readings=readings, episode=episode)
 
 
 @pushing.pushed("workouts")
