@@ -173,7 +173,8 @@ def proof(provider: Provider) -> str:
     }[how.key]
     dated = f" and `{how.timestamp_header}` (±{how.tolerance_s} s)" if how.timestamp_header else ""
     dated = f" with its time (±{how.tolerance_s} s)" if how.stamped else dated
-    return f"`{how.header}`{dated}: HMAC-{how.digest.upper()} with {whose}"
+    partly = ", over parts of the body; the event is only a hint to fetch" if how.covers else ""
+    return f"`{how.header}`{dated}: HMAC-{how.digest.upper()} with {whose}{partly}"
 
 
 def on_ring(provider: Provider) -> bool:

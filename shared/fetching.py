@@ -109,9 +109,12 @@ def pages(visit: Visit, question: Question, app: App, token: str) -> list[vendor
 
 
 def personal(visit: Visit, request: Request) -> Request:
-    """Whose it is, where what authenticates the call does not say."""
+    """Whose it is, where what authenticates the call does not say; and so with all that is asked after it."""
     auth = visit.provider.auth
-    return auth.about(request, visit.connection.account) if isinstance(auth, Hosted | OAuth2) else request
+    if not isinstance(auth, Hosted | OAuth2):
+        return request
+    following = request.then and personal(visit, request.then)
+    return replace(auth.about(request, visit.connection.account), then=following)
 
 
 def compare(visit: Visit, question: Question) -> None:

@@ -65,7 +65,7 @@ def file(answer: Answer) -> Filed:
             unread += 1
         elif isinstance(item, Deletion):
             deletions.append(item.id)
-        else:
+        elif not item.sources or answer.provider.upstream in ("", *item.sources):
             kept, dropped = in_range(grounded(item, answer.zones))
             skipped.extend(dropped)
             days = apps.setdefault(item.app, defaultdict(list))

@@ -124,5 +124,7 @@ def lag_of(visit: Visit, question: Question, now: int) -> tuple[int, int] | None
 def version(question: Question, now: int) -> int | None:
     """The newest date that the vendor itself gives a record of this answer."""
     assert question.filed
+    if not question.resource.dated:
+        return None
     dated = (d.as_of for change in question.filed.changes for d in change.news.documents if d.as_of)
     return max((at for at in dated if at <= now), default=None)

@@ -19,13 +19,12 @@ from shared.vendor import call, converse
 def guest(provider: Provider, apps: Apps, user: str, state: str) -> Guest:
     """The state travels in the address to come back to, and is good once, as at any vendor."""
     back = f"{settings().public_url}/v1/callback/{provider.id}?{urlencode({'state': state})}"
-    upstream = provider.id.partition(".")[2]
-    return Guest(apps.hooks.reference(provider.id, user), back, f"{back}&error=access_denied", upstream)
+    return Guest(apps.hooks.reference(provider.id, user), back, f"{back}&error=access_denied", provider.upstream)
 
 
 def page(provider: Provider, auth: Hosted, app: App, who: Guest) -> str:
     """The address to send the person to."""
-    return app.url(converse(auth.page(who), asking(provider, app)))
+    return app.url(converse(auth.page(who), asking(provider, auth, app, who)))
 
 
 def arrived(
@@ -36,7 +35,8 @@ def arrived(
     That they are the person who set out is certain, so another id of theirs at the vendor is no other person's.
     """
     app, user = apps.app(provider.id), str(known["user"])
-    member = converse(auth.arrived(guest(provider, apps, user, query["state"]), query), asking(provider, app))
+    who = guest(provider, apps, user, query["state"])
+    member = converse(auth.arrived(who, query), asking(provider, auth, app, who))
     source = provider_of(f"{provider.house}.{member.upstream}") if member.upstream else provider
     zone = zones.of(user).history[-1][1]
     held = connections.establish(user, source, member.account, member.scopes, zone, switch=True)
@@ -46,13 +46,16 @@ def arrived(
     return source, held
 
 
-def asking(provider: Provider, app: App) -> Callable[[Request], Json]:
+def asking(provider: Provider, auth: Hosted, app: App, who: Guest) -> Callable[[Request], Json]:
     """With the app's key, and within the limit if that can be: a person is waiting."""
     budget = Budget.of(provider, app)
+    if auth.token:
+        budget.insist()
+    token = tokens.credential(provider, auth, app, who.reference, budget)
 
     def ask(request: Request) -> Json:
         budget.insist()
-        reply: Json = call(provider, app, request, app.client_secret, budget).json
+        reply: Json = call(provider, app, request, token, budget).json
         return reply
 
     return ask

@@ -79,6 +79,8 @@ class Document:
     it by hand; only a document with an id can say so. `floating`: its times are the wearer's wall clock read as if it
     were UTC, and the person's zone history says when that was; lengths are real. `app` is whose record it is where the
     provider only passes on what other apps and devices measured, as `<kind>:<name>`; each has sections of its own.
+    `sources` are the ids of those it comes from where an aggregator answers for all of a person's at once: it is for
+    their connections alone. None named: it is for whoever asked.
     """
 
     id: str = ""
@@ -91,6 +93,7 @@ class Document:
     manual: bool = False
     floating: bool = False
     app: str = ""
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

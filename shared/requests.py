@@ -10,7 +10,7 @@ from shared.errors import BadRequestError, ForbiddenError
 from shared.jobs import Job, new_id, now_ms
 from shared.local_time import Zones
 from shared.progress import open_job
-from shared.providers import OAuth2, Window
+from shared.providers import Window
 from shared.providers.registry import provider
 from shared.schemas import SyncRequest
 from shared.settings import settings
@@ -48,7 +48,7 @@ def refresh(user: str) -> tuple[str, dict[str, int]]:
 def wanted(user: str, services: Collection[str] = ()) -> list[Connection]:
     """The person's living connections, of the services named if any are."""
     found = [c for c in connections.of_user(user) if not services or c.provider in services]
-    living = [c for c in found if c.state == "active" and isinstance(provider(c.provider).auth, OAuth2)]
+    living = [c for c in found if c.state == "active" and provider(c.provider).connects]
     if not living:
         raise BadRequestError("nothing connected to sync; see GET /v1/connections", "provider")
     return living

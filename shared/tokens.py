@@ -18,6 +18,7 @@ from shared.apps import App
 from shared.budget import Budget
 from shared.connections import Connection
 from shared.errors import (
+    NotGrantedError,
     ProviderChangedError,
     ReconnectError,
     RetiredError,
@@ -56,7 +57,7 @@ def access_token(
     Raises ReconnectError, or RetryLaterError while another worker refreshes.
     """
     if isinstance(provider.auth, Hosted):
-        return app_key(provider, app, held, rejected, parting)
+        return app_key(provider, provider.auth, app, held, rejected, parting)
     if not isinstance(provider.auth, OAuth2):
         return ""
     for current in (held, connections.load(held.id)):
@@ -76,14 +77,35 @@ def is_usable(held: Connection, parting: bool) -> bool:
     return held.state == "active" or (parting and held.state == "disconnected")
 
 
-def app_key(provider: Provider, app: App, held: Connection, rejected: str, parting: bool) -> str:
+def app_key(provider: Provider, auth: Hosted, app: App, held: Connection, rejected: str, parting: bool) -> str:
     """The app's own, where that authenticates every call. Refused, it says nothing of the person: no connection is
     condemned for it, and once the operator has corrected it (RetryLaterError) all go on."""
     if not is_usable(held, parting):
         raise ReconnectError(f"{provider.name} is not connected", held.cause)
     if rejected == app.client_secret:
-        raise RetryLaterError(f"{provider.name} refuses our app's key", BUSY_S)
-    return app.client_secret
+        raise key_refused(provider)
+    budget = Budget.of(provider, app, held.id)
+    if auth.token:
+        budget.take()
+    return credential(provider, auth, app, held.account, budget)
+
+
+def credential(provider: Provider, auth: Hosted, app: App, whose: str, budget: Budget) -> str:
+    """The app's key or, where the vendor wants a token for each person, what the key is changed for, its turn taken.
+    That is kept nowhere: another is to be had for one call, and does not end the one before."""
+    if auth.token is None:
+        return app.client_secret
+    try:
+        reply = call(provider, app, auth.token(app.client_id, app.client_secret, whose), None, budget).json
+    except (TokenRejectedError, NotGrantedError) as error:
+        raise key_refused(provider) from error
+    if not reply.get("access_token"):
+        raise ProviderChangedError(f"{provider.name} changed our app's key for no token")
+    return str(reply["access_token"])
+
+
+def key_refused(provider: Provider) -> RetryLaterError:
+    return RetryLaterError(f"{provider.name} refuses our app's key", BUSY_S)
 
 
 def keep_membership(provider: Provider, held: Connection) -> None:

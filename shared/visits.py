@@ -17,7 +17,7 @@ from shared.jobs import Job, now_ms
 from shared.judging import LOOK_BACK, look_back, worth_asking
 from shared.local_time import Zones, local_day
 from shared.payloads import disclose
-from shared.providers import Provider, Request, Resource, SecretPath, Window
+from shared.providers import Provider, Request, Resource, Window
 
 VENDOR_LAG_MS = 5_000
 
@@ -73,7 +73,7 @@ class Visit:
             question.as_of,
             self.zones,
             window=None if resource.current else question.window,  # how things stand may have been so for long
-            unsigned=bool(self.job.payload and hook and isinstance(hook.proof, SecretPath)),
+            unsigned=bool(self.job.payload and hook and not hook.proves_data),
         )
 
 

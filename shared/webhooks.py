@@ -60,7 +60,7 @@ def read(webhook: Webhook, app: App, call: Call) -> list[Event | Skipped]:
         raise BadRequestError(
             f"the body is not one this provider documents ({type(wrong).__name__})", "body"
         ) from wrong
-    if isinstance(webhook.proof, SecretPath) and not app.accept_unsigned_data:
+    if not webhook.proves_data and not app.accept_unsigned_data:
         refuse_data(events)
     at = sent(webhook, call)
     return [followable(webhook, index, dated(event, at)) for index, event in enumerate(events)]
@@ -151,9 +151,20 @@ def verify(proof: HmacSignature, secrets: Sequence[str], call: Call) -> None:
     stamp, given = told(proof, header, call)
     if stamp is not None:
         fresh(proof, stamp, call.now)
-    wanted = [signature(proof, secret, call.body, stamp or "") for secret in secrets]
+    bodies = covered(proof, call.body)
+    wanted = [made for body in bodies for secret in secrets for made in signatures(proof, secret, body, stamp or "")]
     if not any(hmac.compare_digest(one.encode(), want.encode()) for one in given for want in wanted):
         raise InvalidSignatureError(f"the signature in {proof.header} does not match the body")
+
+
+def covered(proof: HmacSignature, body: bytes) -> Sequence[bytes]:
+    """What is hashed: the body, or any of these parts of it."""
+    if proof.covers is None:
+        return [body]
+    try:
+        return [part.encode() for part in proof.covers(body)]
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as wrong:
+        raise InvalidSignatureError("the body does not hold what is signed of it") from wrong
 
 
 def carries_token(token: str, call: Call) -> None:
@@ -188,7 +199,8 @@ def told(proof: HmacSignature, header: str, call: Call) -> tuple[str | None, lis
         stamp = next((value for name, value in parts if name == "t"), "")
     elif proof.timestamp_header:
         stamp = call.headers.get(proof.timestamp_header, "").strip()
-    return stamp, [one.lower() for one in given] if proof.encoding == "hex" else given
+    lowered = [one.lower() for one in given] if proof.encoding != "base64" else []
+    return stamp, lowered if proof.encoding == "hex" else [*given, *lowered]
 
 
 def is_stamp(text: str) -> bool:
@@ -205,13 +217,15 @@ def fresh(proof: HmacSignature, stamp: str, now: int) -> None:
         raise InvalidSignatureError(f"the webhook is stale: {where} is over {proof.tolerance_s} s away")
 
 
-def signature(proof: HmacSignature, secret: str, body: bytes, stamp: str) -> str:
+def signatures(proof: HmacSignature, secret: str, body: bytes, stamp: str) -> list[str]:
+    """In each of the spellings that will do."""
     signed = (f"{stamp}." if proof.stamped else stamp).encode() + body
     digest = hmac.digest((secret + proof.key_suffix).encode(), signed, proof.digest)
-    return digest.hex() if proof.encoding == "hex" else base64.b64encode(digest).decode()
+    spelled = {"hex": digest.hex(), "base64": base64.b64encode(digest).decode()}
+    return [spelled[proof.encoding]] if proof.encoding in spelled else list(spelled.values())
 
 
 def sign(proof: HmacSignature, secret: str, body: bytes, stamp: str = "") -> str:
     """What the vendor would send in the header."""
-    made = signature(proof, secret, body, stamp)
+    made = signatures(proof, secret, body, stamp)[0]
     return f"t={stamp},v1={made}" if proof.stamped else proof.prefix + made

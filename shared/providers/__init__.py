@@ -78,6 +78,8 @@ class Resource:
     """Asked for only where the window reaches today; a figure without a day is of the day it was asked."""
     later: bool = False
     """The answer to `fetch` only says that the vendor took the question: what was asked for comes by webhook."""
+    dated: bool = True
+    """False where the `as_of` of its documents counts the vendor's versions, and is no time of telling."""
     mode: Literal["replace", "merge"] = "replace"
     padding: int = 0
     max_days: int = 30
@@ -305,6 +307,11 @@ class Provider:
     def house(self) -> str:
         """Under which id its credentials are kept, its webhooks come and its calls are counted."""
         return self.id if self.discover else house(self.id)
+
+    @property
+    def upstream(self) -> str:
+        """Which of an aggregator's sources it is; "" for the aggregator, and for who is none."""
+        return self.id.partition(".")[2]
 
     @property
     def connects(self) -> bool:

@@ -9,6 +9,8 @@ from typing import Any
 
 from shared.providers.reading import Json, dig
 
+WEST, EAST = timedelta(hours=10), timedelta(hours=13)
+
 
 @dataclass(frozen=True)
 class Window:
@@ -16,6 +18,11 @@ class Window:
 
     first: date
     last: date
+
+    @classmethod
+    def around(cls, start: datetime, end: datetime) -> Window:
+        """The local days that hold these instants for whoever lives between Hawaii and New Zealand."""
+        return cls((start - WEST).date(), (end + EAST).date())
 
     def days(self) -> list[date]:
         return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]

@@ -21,17 +21,22 @@ class HmacSignature:
     the vendor issued when the webhook was made (see `Subscriptions.issued`), or one of its own that the vendor's site
     shows the operator. `key_suffix` follows it in the key. `stamped` headers read `t=<time>,v1=<hash>`: what is hashed
     is the time, a full stop and the body, and while a secret is replaced there are several `v1`.
+
+    `either` is for a vendor that does not say how it spells the hash. `covers` tells what is hashed of a body that is
+    not hashed whole: any of these texts. Then all else in it is anybody's, and its event only a hint to fetch. Raises
+    what a body of another shape does to it.
     """
 
     header: str
     digest: Literal["sha256", "sha1"] = "sha256"
-    encoding: Literal["hex", "base64"] = "hex"
+    encoding: Literal["hex", "base64", "either"] = "hex"
     prefix: str = ""
     timestamp_header: str | None = None
     stamped: bool = False
     tolerance_s: int = 300
     key: Literal["client_secret", "connection", "issued", "webhook_secret"] = "client_secret"
     key_suffix: str = ""
+    covers: Callable[[bytes], Iterable[str]] | None = None
 
 
 class Point(NamedTuple):
@@ -125,6 +130,12 @@ class Webhook:
     """The header that dates what is sent, in milliseconds, the same at every attempt: a late attempt is old news."""
     largest: int = 1_000_000
     """Bytes. What carries its data may be larger than a hint; API Gateway and Lambda take 4.5 MB at most."""
+
+    @property
+    def proves_data(self) -> bool:
+        """Whether its proof is one of every byte in the body."""
+        partly = isinstance(self.proof, HmacSignature) and self.proof.covers is not None
+        return not partly and not isinstance(self.proof, SecretPath)
 
 
 @dataclass(frozen=True)

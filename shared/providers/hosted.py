@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 
+from shared.errors import BadRequestError
 from shared.providers.asking import Request
 from shared.providers.reading import Json
 
@@ -19,6 +20,24 @@ class Guest:
     home: str
     refused: str
     upstream: str = ""
+
+    @property
+    def wish(self) -> str:
+        """The source asked for, where the vendor has no page to choose one at. Raises BadRequestError."""
+        if not self.upstream:
+            raise BadRequestError("there is no page to choose a source at: name it behind a full stop", "provider")
+        return self.upstream
+
+
+def account(user: str, source: str) -> str:
+    """One of a person's sources, at an aggregator that has one user for all of them."""
+    return f"{user}/{source}"
+
+
+def parts(account: str) -> tuple[str, str]:
+    """The user, and the source."""
+    user, _, source = account.partition("/")
+    return user, source
 
 
 @dataclass(frozen=True)
@@ -45,5 +64,8 @@ class Hosted:
     leave: Callable[[str], Generator[Request, Json, None]]
     headers: Callable[[str, str], Mapping[str, str]]
     """(client id, key) → what authenticates a call."""
+    token: Callable[[str, str, str], Request] | None = None
+    """(client id, key, account or reference) → the call that changes the key for a token of one person's, which then
+    takes the key's place; for a vendor that wants that."""
     about: Callable[[Request, str], Request] = lambda request, account: request
     """The question as it is asked of one person, where the key alone does not say whose."""

@@ -35,6 +35,27 @@ def provider(**webhook: Any) -> Provider:
     )  # fmt: skip
 
 
+def test_a_body_hashed_in_part_is_proven_by_any_of_its_parts_and_is_no_data() -> None:
+    proof = HmacSignature(header="x-hash", covers=lambda body: json.loads(body)["parts"])
+
+    def taken(body: bytes, part: str, carries: bool = False, trusting: bool = False) -> list[Any]:
+        def data(body: bytes, now: datetime) -> Iterator[Event]:
+            yield Event(account="ada", payload={"steps": 1} if carries else None)
+
+        call = Call({"x-hash": sign(proof, "app-secret", part.encode())}, body, None, NOW)
+        source = replace(provider(proof=proof), webhook=Webhook(proof=proof, read=data))
+        return accept(source, replace(APP, accept_unsigned_data=trusting), HOOKS, call)[1]
+
+    body = b'{"parts":["a","b"],"steps":1}'
+    assert taken(body, "b") == taken(body.replace(b"1", b"2"), "a") == [Event(account="ada")]
+    assert taken(body, "a", carries=True, trusting=True)
+    for wrong, part in ((body, "c"), (b'{"parts":[]}', ""), (b"{}", "a"), (b"[" * 9000, "a"), (b"\xff", "a")):
+        with pytest.raises(InvalidSignatureError):
+            taken(wrong, part)
+    with pytest.raises(InvalidSignatureError, match="nobody signed"):
+        taken(body, "a", carries=True)
+
+
 def stamped(stamp: str, body: bytes = b'{"who":"ada"}', **changed: str) -> Call:
     headers = {"x-time": stamp, "x-signature": sign(STAMPED, APP.client_secret, body, stamp), **changed}
     return Call(headers, body, None, NOW)

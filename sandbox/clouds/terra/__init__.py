@@ -8,18 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from hashlib import sha256
-from html import escape
 from typing import Any
 from uuid import uuid4
 
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 
+from sandbox.aggregator import page
 from sandbox.cloud import Call, Change, Cloud, Limit, plain_door, refuse
 from sandbox.clouds.terra import records
 from sandbox.clouds.terra.records import Record
 from sandbox.grants import Grant, Grants
-from sandbox.life import PEOPLE, Person
+from sandbox.life import Person
 from sandbox.people import person as known_person
 from sandbox.webhooks import Webhook, with_query
 
@@ -105,7 +105,7 @@ class Terra(Cloud):
             return HTMLResponse("This session has ended.", 410)
         offered = [name for name in str(session.get("providers") or "").split(",") if name in records.TOLD]
         if call.method == "GET":
-            return HTMLResponse(_page(offered))
+            return HTMLResponse(page("terra", offered))
         form = call.form
         del self.sessions[call.path["session_id"]]
         if form.get("decision") != "allow":
@@ -241,14 +241,3 @@ def _without_samples(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: [] if name.endswith("samples") else _without_samples(inner) for name, inner in value.items()}
     return value
-
-
-def _page(offered: list[str]) -> str:
-    people = "".join(f'<option value="{name}">{name.title()}</option>' for name in PEOPLE)
-    sources = "".join(f'<option value="{escape(name)}">{escape(name.title())}</option>' for name in offered)
-    return f"""<!doctype html><meta charset="utf-8"><title>terra (sandbox)</title>
-<style>body{{font:16px/1.6 system-ui;max-width:26rem;margin:4rem auto}}button{{font:inherit;padding:.4rem 1rem}}</style>
-<h1>Terra</h1><p>This is a sandbox: nobody's data, no password.</p><form method="post">
-<p><label>Sign in as <select name="person">{people}</select></label></p>
-<p><label>to <select name="provider">{sources}</select></label></p>
-<button name="decision" value="allow">Allow</button> <button name="decision" value="deny">Deny</button></form>"""

@@ -1,13 +1,14 @@
 """Terra's records as ours: one shape for all of its sources, with units in the names. A day's record is complete each
 time it comes, and replaces the one before; durations come in seconds."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import wraps
 from itertools import pairwise
 from typing import Any
 
 from shared.model import Deletion, Document, Episode, Item, Reading, Series, Stage, Zone, instant
 from shared.providers import Json, Map, dig, per_record
+from shared.providers.picking import column, readings, some
 from shared.providers.terra.activities import ACTIVITIES
 
 H, MIN = 3600, 60
@@ -165,27 +166,12 @@ def clock(meta: Json, text: str) -> dict[str, Any]:
     return {"floating": True} if east is None else {"offset": east}
 
 
-def readings(record: Json, fields: Mapping[str, tuple[str, float]], at: int | None = None) -> tuple[Reading, ...]:
-    found = {metric: (dig(record, path), unit) for metric, (path, unit) in fields.items()}
-    return tuple(Reading(metric, value / unit, at) for metric, (value, unit) in found.items() if value is not None)
-
-
-def column(metric: str, rows: Any, name: str) -> Series:
-    """A sensor that heard nothing says null, or 0."""
-    kept = [(instant(row["timestamp"])[0], row[name]) for row in rows or () if row.get(name)]
-    return Series(metric, [at for at, _ in kept], [value for _, value in kept])
-
-
 def heart(detailed: Json) -> tuple[Series, ...]:
     return (
         column("heart_rate", detailed.get("hr_samples"), "bpm"),
         column("heart_rate_variability", detailed.get("hrv_samples_rmssd"), "hrv_rmssd"),
         column("heart_rate_variability_sdnn", detailed.get("hrv_samples_sdnn"), "hrv_sdnn"),
     )
-
-
-def some(*columns: Series) -> tuple[Series, ...]:
-    return tuple(column for column in columns if column.times)
 
 
 def stages(record: Json, end: int) -> Iterator[Stage]:
