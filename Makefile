@@ -8,7 +8,7 @@ export VIRTUAL_ENV := $(CURDIR)/.venv
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo chaos up down test build deploy lock
+.PHONY: help setup demo chaos up down test bench build deploy lock
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,16 @@ test: setup ## Lint, types, all tests
 	ruff format --check
 	mypy
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+bench: setup build/runtime/made ## Measure, and print targets beside results
+	@python -m bench
+
+# What a function carries on Lambda, for this machine's Python: the development environment would load more.
+build/runtime/made: requirements.lock pyproject.toml .venv/made
+	rm -rf build/runtime
+	$(UV) pip install --quiet --target build/runtime/python --compile-bytecode \
+		--constraint requirements.lock --requirement pyproject.toml
+	@touch $@
 
 # Lambda runs Python 3.13 on arm64, whatever this machine is.
 build: build/layer/made build/layer-parquet/made ## Build the functions' dependencies for AWS

@@ -14,3 +14,8 @@ LOGS_BYTE = 0.50 / 10**9
 """Taken in; keeping it a month costs less than a hundredth of that, compressed."""
 LOGS_OVERHEAD = 26
 """Bytes that each event of a log counts for besides its message."""
+API_REQUEST = 1.00 / MILLION
+"""Of an HTTP API, the first 300 million."""
+LAMBDA_REQUEST = 0.20 / MILLION
+KMS_REQUEST = 0.03 / 10_000
+S3_PUT = 0.005 / 1_000

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from statistics import median
 
@@ -165,6 +166,47 @@ def test_importing_needs_nothing() -> None:
         "import socket\ndef refuse(*a, **k): raise OSError('network at import')\nsocket.socket.connect = refuse"
     )
     assert python("\n".join([no_network, *(f"import {name}" for name in names), "print('ok')"])) == "ok\n"
+
+
+AWS = frozenset({"boto3", "botocore", "s3transfer", "urllib3", "jmespath", "dateutil", "six", "certifi"})
+SEALING = frozenset({"cryptography", "_cffi_backend"})
+LOGGING = frozenset({"aws_lambda_powertools", "typing_extensions"})
+ASKING = frozenset({"httpx", "idna"})
+"""The vendors. What opens its sockets is loaded with the first question."""
+SHAPES = frozenset({"pydantic", "pydantic_core", "annotated_types", "typing_inspection"})
+"""Of the app's requests."""
+JSON = frozenset({"orjson"})
+STORING = (AWS, SEALING, LOGGING, JSON)
+MAY_LOAD: dict[str, tuple[frozenset[str], ...]] = {
+    "webhook": (),
+    "poll": STORING,
+    "importer": STORING,
+    "worker": (*STORING, ASKING),
+    **dict.fromkeys(
+        ("events", "export", "exporter", "periods", "profile", "push", "readings", "upload"), (*STORING, SHAPES)
+    ),
+    **dict.fromkeys(("api", "callback", "connect", "disconnect", "erase", "sync"), (*STORING, SHAPES, ASKING)),
+}
+FOR_PEOPLE = ("click", "rich", "pygments")
+"""What httpx loads for its command line where it finds them: a Lambda carries none."""
+
+
+@cache
+def third_parties() -> frozenset[str]:
+    return frozenset(packages_distributions()) - set(OURS)
+
+
+@pytest.mark.parametrize("function", sorted(f.parent.name for f in ROOT.glob("functions/*/handler.py")))
+def test_a_function_loads_no_more_than_it_may(function: str) -> None:
+    """Each library is part of every cold start. One that a function no longer loads is taken off its list."""
+    loaded = python(
+        f"import sys\nfor name in {FOR_PEOPLE!r}: sys.modules[name] = None\n"
+        f"before = set(sys.modules)\nimport functions.{function}.handler\n"
+        "print(*{name.partition('.')[0] for name in set(sys.modules) - before})"
+    )
+    found = third_parties() & set(loaded.split())
+    assert found - frozenset().union(*MAY_LOAD[function]) == set()
+    assert [sorted(group) for group in MAY_LOAD[function] if not group & found] == []
 
 
 def test_only_the_exporter_carries_what_writes_exports() -> None:

@@ -1,13 +1,19 @@
-"""The day of polling that docs/reliability.md quotes, for a few people: what holds whatever the figures are."""
+"""The benches on tiny sizes: what holds whatever the figures are. First the day of polling that docs/reliability.md
+quotes, for a few people."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+from bench.__main__ import BENCHES
 from bench.ring import Result, report, simulate
 from shared.timetable import LOOK_MINUTES
 
 PEOPLE, SHARDS = 400, 2
+PERFORMANCE = Path(__file__).parents[2] / "docs" / "performance.md"
 
 
 @pytest.fixture(scope="module")
@@ -32,3 +38,22 @@ def test_the_ring_asks_for_less_and_nothing_of_it_writes_an_index(result: Result
 def test_the_same_seed_says_the_same(result: Result) -> None:
     assert list(report(result)) == list(report(simulate(PEOPLE, SHARDS)))
     assert result.segments == SHARDS * LOOK_MINUTES
+
+
+# ---------------------------------------------------------------- make bench
+
+
+COUNTED = re.compile(
+    r".*: Queries|(heart rate, every (15 s|minute)|oxygen saturation|body battery).*: packed bytes a sample.*"
+)
+"""Neither timed nor at the mercy of noise."""
+
+
+@pytest.mark.parametrize("name", BENCHES)
+def test_every_bench_runs_and_is_in_the_documentation(name: str) -> None:
+    """Once each: what is timed may be anything."""
+    page = PERFORMANCE.read_text(encoding="utf-8")
+    found = list(BENCHES[name](True))
+    assert found
+    assert [row.name for row in found if f"| {row.name} |" not in page] == []
+    assert [row for row in found if COUNTED.match(row.name) and not row.met] == []

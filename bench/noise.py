@@ -1,0 +1,57 @@
+"""What devices measure, drawn from a seed: values that wander about a mean, kept as the vendor rounds them.
+
+A value is pulled back to its mean and pushed by noise (a first-order autoregression), within bounds; its precision is
+the vendor's. `jitter` are milliseconds about the regular time, `missing` the share that was not recorded.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from shared.model import DAY, HOUR, MINUTE
+
+MIDNIGHT = 1_795_129_200_000
+"""2026-11-20 in Berlin."""
+SECOND = 1_000
+
+
+@dataclass(frozen=True)
+class Noise:
+    metric: str
+    step: int
+    mean: float
+    push: float
+    low: float
+    high: float
+    digits: int = 0
+    pull: float = 0.03
+    jitter: int = 0
+    missing: float = 0.0
+    lasts: int = DAY
+
+    def draw(self, seed: int = 1) -> tuple[list[int], list[float]]:
+        draw, value, times, values = random.Random(seed), self.mean, [], []
+        for at in range(MIDNIGHT, MIDNIGHT + self.lasts, self.step):
+            value += self.pull * (self.mean - value) + draw.gauss(0, self.push)
+            value = min(self.high, max(self.low, value))
+            if draw.random() >= self.missing:
+                times.append(at + (draw.randrange(self.jitter) // SECOND * SECOND if self.jitter else 0))
+                values.append(round(value, self.digits) if self.digits else round(value))
+        return times, values
+
+
+NIGHT = 8 * HOUR
+KINDS = {
+    "heart rate, every 15 s": Noise("heart_rate", 15 * SECOND, 70, 2.5, 42, 190, missing=0.03),
+    "heart rate, every minute": Noise("heart_rate", MINUTE, 70, 4, 42, 190, missing=0.03),
+    "heart rate, at odd seconds": Noise("heart_rate", 5 * MINUTE, 70, 8, 42, 190, jitter=4 * MINUTE),
+    "glucose, every 5 min give or take a second": Noise("glucose", 5 * MINUTE, 120, 4, 40, 400, jitter=2 * SECOND),
+    "steps, by minute": Noise("steps", MINUTE, 30, 25, 0, 190, pull=0.2, missing=0.5),
+    "active calories, by minute": Noise("active_calories", MINUTE, 2, 0.8, 0, 15, 2, missing=0.3),
+    "distance, by minute": Noise("distance", MINUTE, 25, 20, 0, 200, 1, pull=0.2, missing=0.5),
+    "oxygen saturation, a night by minute": Noise("spo2", MINUTE, 96, 0.5, 85, 100, lasts=NIGHT, missing=0.05),
+    "respiratory rate, a night by minute": Noise("respiratory_rate", MINUTE, 14, 0.3, 8, 25, 1, lasts=NIGHT),
+    "stress level, every 3 min": Noise("stress_level", 3 * MINUTE, 35, 6, 1, 100, missing=0.1),
+    "body battery, every 3 min": Noise("body_battery", 3 * MINUTE, 55, 0.7, 5, 100, pull=0.001),
+}

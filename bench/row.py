@@ -1,0 +1,64 @@
+"""One line of the table that `make bench` prints, and how its figures are taken."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+ROUNDS, ROUND_S = 5, 0.4
+
+
+@dataclass(frozen=True)
+class Row:
+    """`met` is None where there is no target."""
+
+    name: str
+    result: str
+    target: str = ""
+    met: bool | None = None
+
+
+def at_least(name: str, value: float, target: float, unit: str) -> Row:
+    return Row(name, f"{shown(value)} {unit}", f"≥ {target:,g}", value >= target)
+
+
+def at_most(name: str, value: float, target: float, unit: str) -> Row:
+    return Row(name, f"{shown(value)} {unit}".strip(), f"≤ {target:,g}", value <= target)
+
+
+def plain(name: str, value: float, unit: str) -> Row:
+    return Row(name, f"{shown(value)} {unit}")
+
+
+def shown(value: float) -> str:
+    """Three digits or more."""
+    return (
+        f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}".rstrip("0").rstrip(".")
+    )
+
+
+def rate(do: Callable[[], Any], tiny: bool = False) -> float:
+    """How often a second of one core does it: the median of several rounds."""
+    do()  # what is made once is made
+    found = []
+    for _ in range(1 if tiny else ROUNDS):
+        gc.collect()
+        begun, count, spent = time.process_time(), 0, 0.0
+        while not count or (spent < ROUND_S and not tiny):
+            do()
+            count += 1
+            spent = time.process_time() - begun
+        found.append(count / max(spent, 1e-9))
+    return median(found)
+
+
+def text(rows: Sequence[Row]) -> str:
+    """The table, as docs/performance.md has it."""
+    head = Row("What", "Result", "Target")
+    cells = [(r.name, r.result, r.target, {True: "yes", False: "**no**", None: ""}[r.met]) for r in rows]
+    lines = [(head.name, head.result, head.target, "Met"), ("---",) * 4, *cells]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
