@@ -11,6 +11,7 @@ import hmac
 import http.client
 import json
 import os
+import ssl
 import time
 from functools import cache
 from threading import Lock
@@ -61,7 +62,13 @@ def _connection(service: str) -> http.client.HTTPConnection:
     url = urlsplit(override or f"https://{service}.{os.environ['AWS_REGION']}.amazonaws.com")
     if url.scheme == "http":
         return http.client.HTTPConnection(str(url.hostname), url.port or 80, timeout=TIMEOUT_S)
-    return http.client.HTTPSConnection(str(url.hostname), url.port or 443, timeout=TIMEOUT_S)
+    return http.client.HTTPSConnection(str(url.hostname), url.port or 443, timeout=TIMEOUT_S, context=_trusted())
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Reading the authorities takes longer than a call: once for all services."""
+    return ssl.create_default_context()
 
 
 def sign(service: str, host: str, target: str, body: bytes, version: str, now: time.struct_time) -> dict[str, str]:
