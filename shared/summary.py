@@ -56,24 +56,24 @@ def summarise(documents: Iterable[Document]) -> dict[str, Stats]:
     points: dict[tuple[str, bool, bool], list[Point]] = {}
     told = joined(documents)
     for document in told:
-        for metric, total, at, value in _points(document):
-            points.setdefault((metric, document.manual, total), []).append((at, value))
-    found = {}
-    for metric, manual, total in sorted(points):  # the last of a metric's stands
+        for metric, total, found in _points(document):
+            points.setdefault((metric, document.manual, total), []).extend(found)
+    stands = {}
+    for metric, manual, total in sorted(points):  # the last of a metric's
         rows = points[metric, manual, total]
         # Two records of one value at one instant are one sample: a phone that is restored may name all of it anew.
         once = rows if total or len(told) == 1 else dict.fromkeys(rows)
         if stats := statistics(metric, once, total, manual):
-            found[metric] = stats
-    return found
+            stands[metric] = stats
+    return stands
 
 
-def _points(document: Document) -> Iterator[tuple[str, bool, int | None, float]]:
+def _points(document: Document) -> Iterator[tuple[str, bool, Iterable[Point]]]:
+    """(metric, whether of the whole day, points); a column at a time."""
     for reading in document.readings:
-        yield reading.metric, reading.at is None, reading.at, reading.value
+        yield reading.metric, reading.at is None, [(reading.at, reading.value)]
     for series in document.series:
-        for at, value in zip(series.times, series.values, strict=True):
-            yield series.metric, False, at, value
+        yield series.metric, False, zip(series.times, series.values, strict=True)
 
 
 def statistics(metric: str, rows: Iterable[Point], total: bool = False, manual: bool = False) -> Stats | None:
@@ -83,8 +83,12 @@ def statistics(metric: str, rows: Iterable[Point], total: bool = False, manual: 
     if not kept:
         return None
     values = [value for _, value in kept]
-    at, last = max(kept, key=lambda row: row[0] or 0)
+    at, last = max(kept, key=_instant)
     return Stats(total, len(values), min(values), max(values), sum(values), last, at, manual)
+
+
+def _instant(row: Point) -> int:
+    return row[0] or 0
 
 
 def _short(value: float) -> float:
