@@ -9,15 +9,29 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import wraps
+from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.catalogue import Kind
 from shared.errors import SkipRecordError
-from shared.model import Deletion, Document, Item, instant
+from shared.model import Deletion, Document, Episode, Item, Reading, Series, instant
 from shared.providers import Archive, PhonePush, Provider, Resource
-from shared.providers.quantities import Quantities, metrics
+from shared.providers.quantities import Quantities, column, metrics, reading
 from shared.providers.reading import Json, Map, dig, per_record
 from shared.providers.stages import NIGHT
+
+
+class AsDocument(Protocol):
+    """Who recorded it, when and where, is said in each store's own way; what it says, is said alike."""
+
+    def __call__(
+        self,
+        record: Json,
+        *,
+        readings: tuple[Reading, ...] = (),
+        series: tuple[Series, ...] = (),
+        episode: Episode | None = None,
+    ) -> Document: ...
 
 
 def pushed(name: str) -> Callable[[Map], Map]:
@@ -56,26 +70,62 @@ def resource(
 
 
 def health_store(
-    *, id: str, name: str, docs: str, tables: Mapping[str, Quantities], cuff: Quantities, others: Mapping[str, str],
-    values: Callable[[str, Quantities], Map], vitals: Map, sleep: Map, workouts: Map,
+    *, id: str, name: str, docs: str, tables: Mapping[str, Quantities], cuff: Quantities, exercise: Quantities,
+    others: Mapping[str, str], document: AsDocument, sleep: Map, activity: Callable[[Json], str],
     archives: Mapping[str, Archive] | None = None,
 ) -> Provider:  # fmt: skip
     """A health store on a phone. `tables` name by resource the types of the store that are a value each; `others` say
-    which resources the rest belong to: both blood pressures (`cuff`), the stretches of a sleep, and workouts.
-    `archives` are its own exports, by their media type."""
+    which resources the rest belong to: both blood pressures (`cuff`), the stretches of a sleep, and workouts, whose
+    figures are `exercise` and whose `activity` is read off a record. `archives` are its own exports, by their media
+    type."""
 
     def sampled(resource_name: str) -> Resource:
         table = tables[resource_name]
-        return resource(resource_name, values(resource_name, table), table, series=metrics(table))
+        return resource(resource_name, values(resource_name, table, document), table, series=metrics(table))
 
     return Provider(
         id=id, name=name, docs=docs, kind="phone", base_url="", timer_polling=False,
         auth=PhonePush(types(tables, others), archives or {}),
         resources=(
-            sampled("activity"), sampled("heart_rate"), resource("vitals", vitals, tables["vitals"], cuff),
-            sampled("glucose"), sampled("body"), resource("sleep", sleep, totals=NIGHT), resource("workouts", workouts),
+            sampled("activity"), sampled("heart_rate"),
+            resource("vitals", vitals(tables["vitals"], cuff, document), tables["vitals"], cuff),
+            sampled("glucose"), sampled("body"), resource("sleep", sleep, totals=NIGHT),
+            resource("workouts", workouts(exercise, activity, document)),
         ),
     )  # fmt: skip
+
+
+def values(name: str, table: Quantities, document: AsDocument) -> Map:
+    """Of records that hold one value, or the samples of one metric."""
+
+    @pushed(name)
+    def map_record(record: Json) -> Iterator[Item]:
+        if record.get("samples"):
+            yield document(record, series=(column(record, table),))
+        else:
+            yield document(record, readings=(reading(record, table, span(record)[0]),))
+
+    return map_record
+
+
+def vitals(table: Quantities, cuff: Quantities, document: AsDocument) -> Map:
+    """Of readings at an instant; what the cuff measures comes as the components of one record."""
+
+    @pushed("vitals")
+    def map_record(record: Json) -> Iterator[Item]:
+        parts, known = ([record], table) if record["type"] in table else (record["components"], cuff)
+        yield document(record, readings=tuple(reading(part, known, span(record)[0]) for part in parts))
+
+    return map_record
+
+
+def workouts(exercise: Quantities, activity: Callable[[Json], str], document: AsDocument) -> Map:
+    @pushed("workouts")
+    def map_record(record: Json) -> Iterator[Item]:
+        found = tuple(reading(part, exercise, None) for part in record.get("components") or ())
+        yield document(record, episode=Episode("workout", *span(record), activity(record), readings=found))
+
+    return map_record
 
 
 def types(tables: Mapping[str, Quantities], others: Mapping[str, str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from shared.catalogue import Kind
 from shared.errors import SkipRecordError
 from shared.model import Document, Episode, Item, Reading, Series, Stage, instant
-from shared.providers import Json, Map, pushing, quantities, stages
+from shared.providers import Json, pushing, quantities, stages
 from shared.providers.quantities import Quantities, Quantity
 
 ACTIVITY: Quantities = {
@@ -59,26 +59,6 @@ KINDS: Mapping[int, Kind] = {1: "watch", 2: "phone", 3: "scale", 4: "ring", 6: "
 BY_HAND = 3
 
 
-def values(name: str, table: Quantities) -> Map:
-    """A mapping of records that hold one value, or the samples of one metric."""
-
-    @pushing.pushed(name)
-    def map_record(record: Json) -> Iterator[Item]:
-        if record.get("samples"):
-            yield document(record, series=(quantities.column(record, table),))
-        else:
-            yield document(record, readings=(quantities.reading(record, table, pushing.span(record)[0]),))
-
-    return map_record
-
-
-@pushing.pushed("vitals")
-def vitals(record: Json) -> Iterator[Item]:
-    start, _ = pushing.span(record)
-    parts, table = ([record], VITALS) if record["type"] != PRESSURES else (record["components"], CUFF)
-    yield document(record, readings=tuple(quantities.reading(part, table, start) for part in parts))
-
-
 @pushing.pushed("sleep")
 def sleep(record: Json) -> Iterator[Item]:
     found = [stage(part) for part in record.get("stages") or () if part["stage"] != UNKNOWN]
@@ -86,16 +66,12 @@ def sleep(record: Json) -> Iterator[Item]:
     yield document(record, readings=readings, episode=episode)
 
 
-@pushing.pushed("workouts")
-def workouts(record: Json) -> Iterator[Item]:
-    start, end = pushing.span(record)
-    activity = record.get("activity", 0)
-    label = EXERCISES.get(activity, "other") if isinstance(activity, int) else str(activity)
-    found = tuple(quantities.reading(part, EXERCISE, None) for part in record.get("components") or ())
-    yield document(record, episode=Episode("workout", start, end, label, readings=found))
-
-
 # ---------------------------------------------------------------- parts
+
+
+def activity(record: Json) -> str:
+    told = record.get("activity", 0)
+    return EXERCISES.get(told, "other") if isinstance(told, int) else str(told)
 
 
 def stage(part: Json) -> Stage:
@@ -105,7 +81,7 @@ def stage(part: Json) -> Stage:
 
 
 def document(
-    record: Json, readings: tuple[Reading, ...] = (), series: tuple[Series, ...] = (), episode: Episode | None = None
+    record: Json, *, readings: tuple[Reading, ...] = (), series: tuple[Series, ...] = (), episode: Episode | None = None
 ) -> Document:
     """As old as its last modification: of two versions, the later one stands, whichever comes first."""
     start, end = pushing.span(record)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from shared.catalogue import Kind
 from shared.errors import SkipRecordError
 from shared.model import Document, Episode, Item, Reading, Series
-from shared.providers import Json, Map, pushing, quantities
+from shared.providers import Json, pushing, quantities
 from shared.providers.quantities import Quantities, Quantity
 
 QUANTITY, SLEEP = "HKQuantityTypeIdentifier", "HKCategoryTypeIdentifierSleepAnalysis"
@@ -63,46 +63,19 @@ ZONES = ("HKTimeZone", "HKMetadataKeyTimeZone")
 """The key itself, and the name of the constant that holds it."""
 
 
-def values(name: str, table: Quantities) -> Map:
-    """A mapping of single values, or of a series of them under one UUID."""
-
-    @pushing.pushed(name)
-    def map_sample(record: Json) -> Iterator[Item]:
-        if record.get("samples"):
-            yield sample(record, series=(quantities.column(record, table),))
-        else:
-            yield sample(record, readings=(quantities.reading(record, table, pushing.span(record)[0]),))
-
-    return map_sample
-
-
-@pushing.pushed("vitals")
-def vitals(record: Json) -> Iterator[Item]:
-    start, _ = pushing.span(record)
-    parts, table = ([record], VITALS) if record["type"] != PRESSURES else (record["components"], CUFF)
-    yield sample(record, readings=tuple(quantities.reading(part, table, start) for part in parts))
-
-
 @pushing.pushed("sleep")
 def sleep(record: Json) -> Iterator[Item]:
     """One stage; the night that it is part of is joined when it is read."""
     start, end = pushing.span(record)
     if record["value"] not in STAGES:
         raise SkipRecordError("not a value of HKCategoryValueSleepAnalysis", "value")
-    yield sample(record, episode=Episode("stage", start, end, STAGES[record["value"]]))
-
-
-@pushing.pushed("workouts")
-def workouts(record: Json) -> Iterator[Item]:
-    start, end = pushing.span(record)
-    found = tuple(quantities.reading(part, EXERCISE, None) for part in record.get("components") or ())
-    yield sample(record, episode=Episode("workout", start, end, label(record), readings=found))
+    yield document(record, episode=Episode("stage", start, end, STAGES[record["value"]]))
 
 
 # ---------------------------------------------------------------- parts
 
 
-def label(record: Json) -> str:
+def activity(record: Json) -> str:
     """`HKWorkoutActivityTypeRunning`, or running."""
     name = str(record.get("activity") or "").removeprefix("HKWorkoutActivityType")
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
@@ -114,8 +87,8 @@ def kind(record: Json) -> Kind:
     return "watch" if str(source.get("product_type") or "").startswith("Watch") else "phone"
 
 
-def sample(
-    record: Json, readings: tuple[Reading, ...] = (), series: tuple[Series, ...] = (), episode: Episode | None = None
+def document(
+    record: Json, *, readings: tuple[Reading, ...] = (), series: tuple[Series, ...] = (), episode: Episode | None = None
 ) -> Document:
     """As old as its end: whatever deletes it is newer, and whoever tells of it again says nothing new."""
     start, end = pushing.span(record)

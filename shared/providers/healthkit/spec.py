@@ -1,7 +1,7 @@
 """HealthKit, by way of the person's phone: https://developer.apple.com/documentation/healthkit"""
 
 from shared.providers.healthkit import archive, mapping
-from shared.providers.healthkit.mapping import CUFF, OTHERS, TABLES
+from shared.providers.healthkit.mapping import CUFF, EXERCISE, OTHERS, TABLES
 from shared.providers.pushing import health_store
 
 PROVIDER = health_store(
@@ -10,10 +10,10 @@ PROVIDER = health_store(
     docs="https://developer.apple.com/documentation/healthkit",
     tables=TABLES,
     cuff=CUFF,
+    exercise=EXERCISE,
     others=OTHERS,
-    values=mapping.values,
-    vitals=mapping.vitals,
+    document=mapping.document,
     sleep=mapping.sleep,
-    workouts=mapping.workouts,
+    activity=mapping.activity,
     archives={"application/zip": archive.parts},
 )
