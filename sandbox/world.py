@@ -82,7 +82,9 @@ class World:
 
     def minutes(self, person: Person, day: date) -> list[Minute]:
         """The minutes lived so far, with a corrected day's steps scaled to the corrected total."""
-        lived = [minute for minute in self.life.minutes(person, day) if minute.at + MINUTE <= self.now()]
+        whole, now = self.life.minutes(person, day), self.now()
+        over = whole[-1].at + MINUTE <= now
+        lived = list(whole) if over else [minute for minute in whole if minute.at + MINUTE <= now]
         correction = self.corrected.get((person.name, day))
         return _scale_steps(lived, correction[0]) if correction else lived
 
@@ -129,7 +131,8 @@ class World:
         shown = [*self.sleeps(person, day), *self.sleeps(person, day + timedelta(days=1))]
         # a sleep that is not over yet is no secret: only held-back nights hide their heart rate
         hidden = [s for s in self.life.asleep(person, day) if s not in shown and s.end <= self.now()]
-        return [m for m in self.minutes(person, day) if not any(s.start <= m.at < s.end for s in hidden)]
+        lived = self.minutes(person, day)
+        return [m for m in lived if not any(s.start <= m.at < s.end for s in hidden)] if hidden else lived
 
     # --- body and blood
 
