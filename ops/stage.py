@@ -156,7 +156,7 @@ class Stage:
         for day, true in truth.items():
             metrics = seen[day]["metrics"]
             steps = metrics.get("steps", {}).get("value")
-            if day == self.today.isoformat():  # still being walked, and for a ring not begun before four
+            if day == self.today.isoformat():  # still being walked, and maybe not told of yet
                 nearly("steps today", true["steps"] / 2, steps or 0, true["steps"] / 2)
             else:
                 expect(f"steps on {day}", true["steps"], steps)

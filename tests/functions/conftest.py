@@ -9,6 +9,7 @@ import pytest
 from moto.dynamodb.models import DynamoDBBackend
 from moto.server import ThreadedMotoServer
 
+from tests.functions.aggregators import control
 from tests.functions.standing import backend, vendors
 from tests.functions.system import System
 
@@ -42,8 +43,9 @@ def atomic(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def sandbox() -> Iterator[httpx.Client]:
-    with vendors() as client:
+def sandbox(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
+    """Marked `still`, its lives stand still, so that asked twice a vendor says the same."""
+    with vendors(datetime.now(UTC) if request.node.get_closest_marker("still") else None) as client:
         yield client
 
 
@@ -51,6 +53,14 @@ def sandbox() -> Iterator[httpx.Client]:
 def system(aws: str, sandbox: httpx.Client) -> Iterator[System]:
     with backend(aws, sandbox) as made:
         yield made
+
+
+@pytest.fixture
+def hooked(system: System, request: pytest.FixtureRequest) -> System:
+    """The operator has entered the webhook's address on the site of the module's aggregator."""
+    house = request.module.HOUSE
+    control(system, "dashboard", provider=house, url=f"{system.url}/v1/webhooks/{house}")
+    return system
 
 
 @pytest.fixture(scope="module")

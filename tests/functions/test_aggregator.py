@@ -4,80 +4,34 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 
 from shared import connections, tokens
-from shared.apps import App, Hooks
+from shared.apps import App
 from shared.connections import Connection
 from shared.errors import ReconnectError, RetryLaterError, TokenRejectedError
 from shared.providers import HmacSignature
 from shared.providers.registry import provider
 from shared.webhooks import sign
-from tests.functions.standing import ask, vendors
+from tests.functions.aggregators import BERLIN, condition, connected, control, day_of, reference, today, truth
+from tests.functions.standing import ask
 from tests.functions.system import System, invoke
 
-pytestmark = pytest.mark.needs("terra")
+pytestmark = [pytest.mark.needs("terra"), pytest.mark.still]
 
-BERLIN = ZoneInfo("Europe/Berlin")
 HOUSE, WATCH, SENSOR = "terra", "terra.garmin", "terra.freestylelibre"
 SECRET = "not-a-signing-secret-terra"
-REFERENCE = Hooks(b"test-hook-key").reference(HOUSE, "ada")
-
-
-@pytest.fixture
-def sandbox() -> Iterator[httpx.Client]:
-    """Lives that stand still, so that asked twice a vendor says the same."""
-    with vendors(datetime.now(UTC)) as client:
-        yield client
-
-
-@pytest.fixture
-def hooked(system: System) -> System:
-    """The operator has entered the webhook's address on the vendor's site."""
-    control(system, "dashboard", provider=HOUSE, url=f"{system.url}/v1/webhooks/{HOUSE}")
-    return system
-
-
-def control(system: System, switch: str, **body: Any) -> list[dict[str, Any]]:
-    reply = system.sandbox.post(f"/control/{switch}", json=body)
-    assert reply.status_code == 200, reply.text
-    hooks: list[dict[str, Any]] = reply.json().get("webhooks", [])
-    return hooks
-
-
-def connected(system: System, source: str = WATCH, user: str = "ada") -> Connection:
-    told = system.connect(source, user)
-    system.work(("fresh",))
-    assert system.failures == []
-    found = connections.load(told["connection"])
-    assert found
-    return found
+REFERENCE = reference(HOUSE)
 
 
 def calls(system: System) -> int:
     """To the API's data."""
     requests = system.sandbox.get("/control/log").json()["requests"][HOUSE]
     return sum(count for label, count in requests.items() if label.startswith("GET /api/v2/"))
-
-
-def today() -> date:
-    return datetime.now(BERLIN).date()
-
-
-def day_of(system: System, day: date) -> dict[str, Any]:
-    metrics: dict[str, Any] = system.days(f"{day}", f"{day}").get(f"{day}", {"metrics": {}})["metrics"]
-    return metrics
-
-
-def truth(system: System, day: date) -> dict[str, Any]:
-    span = {"person": "ada", "from": f"{day}", "to": f"{day}"}
-    return dict(system.sandbox.get("/control/truth", params=span).json()["days"][0])
 
 
 def api_headers(system: System) -> dict[str, str]:
@@ -129,7 +83,7 @@ def test_whatever_is_chosen_on_the_page_is_a_source_of_its_own(hooked: System) -
 
 
 def test_a_watch_and_a_sensor_of_the_same_person_stand_side_by_side(hooked: System) -> None:
-    connected(hooked)
+    connected(hooked, WATCH)
     held = connected(hooked, SENSOR)
     with hooked.api() as api:
         assert [c["provider"] for c in api.get("/v1/connections").json()["connections"]] == [SENSOR, WATCH]
@@ -156,7 +110,7 @@ def test_a_watch_and_a_sensor_of_the_same_person_stand_side_by_side(hooked: Syst
 
 def test_who_comes_back_with_another_persons_id_is_refused(hooked: System) -> None:
     """The address passes through the browser: anything in it may be made up. The state is spent all the same."""
-    ada = connected(hooked)
+    ada = connected(hooked, WATCH)
     started = ask(hooked, "POST", f"/v1/connect/{WATCH}", "ben", json={}).json()
     page = hooked.sandbox.post(started["authorize_url"], data={"person": "ben", "decision": "allow"})
     theirs = httpx.URL(page.headers["location"])
@@ -181,7 +135,7 @@ def test_who_says_no_is_sent_home_and_a_source_nobody_knows_is_none(hooked: Syst
 
 
 def test_a_key_that_is_refused_condemns_nobody(hooked: System) -> None:
-    held, source = connected(hooked), provider(WATCH)
+    held, source = connected(hooked, WATCH), provider(WATCH)
 
     def refuse(token: str) -> str:
         raise TokenRejectedError("no")
@@ -202,7 +156,7 @@ def test_a_key_that_is_refused_condemns_nobody(hooked: System) -> None:
 
 
 def test_a_push_is_the_data_and_a_repeated_or_late_one_is_no_news(hooked: System) -> None:
-    held, asked = connected(hooked), calls(hooked)
+    held, asked = connected(hooked, WATCH), calls(hooked)
     assert [hook["status"] for hook in control(hooked, "night", person="ada", day=f"{today()}")] == [200, 200]
     hooked.work(("fresh",))
     found = day_of(hooked, today())
@@ -222,7 +176,7 @@ def test_a_push_is_the_data_and_a_repeated_or_late_one_is_no_news(hooked: System
 
 
 def test_a_large_push_goes_by_way_of_the_bucket_and_a_bad_neighbour_is_left_out(hooked: System) -> None:
-    held, day = connected(hooked), today() - timedelta(days=20)
+    held, day = connected(hooked, WATCH), today() - timedelta(days=20)
     begun = datetime(day.year, day.month, day.day, tzinfo=BERLIN)
     beats = [
         {"timestamp": (begun + timedelta(seconds=15 * n)).isoformat(timespec="microseconds"), "bpm": 60 + n % 7}
@@ -244,7 +198,7 @@ def test_a_large_push_goes_by_way_of_the_bucket_and_a_bad_neighbour_is_left_out(
 
 def test_a_large_request_comes_in_chunks(hooked: System) -> None:
     """Whoever asked for it: each chunk is a push like any other."""
-    held = connected(hooked)
+    held = connected(hooked, WATCH)
     first = today() - timedelta(days=60)
     params = {"user_id": held.account, "start_date": f"{first}", "end_date": f"{today()}", "with_samples": "true"}
     reply = hooked.sandbox.get("/terra/api/v2/daily", params=params, headers=api_headers(hooked))
@@ -256,7 +210,7 @@ def test_a_large_request_comes_in_chunks(hooked: System) -> None:
 
 
 def test_a_workout_deleted_at_the_source_goes(hooked: System) -> None:
-    connected(hooked)
+    connected(hooked, WATCH)
     with hooked.api() as api:
         span = {"from": f"{today() - timedelta(days=6)}", "to": f"{today()}"}
         workouts = api.get("/v1/workouts", params=span).json()["workouts"]
@@ -272,8 +226,8 @@ def test_a_workout_deleted_at_the_source_goes(hooked: System) -> None:
 
 def test_connected_again_is_the_same_connection_under_its_new_id(hooked: System) -> None:
     """Whether we hear of it in the callback, or by webhook alone."""
-    held = connected(hooked)
-    again = connected(hooked)
+    held = connected(hooked, WATCH)
+    again = connected(hooked, WATCH)
     assert (again.id, again.state) == (held.id, "active")
     assert again.account != held.account
     session = {"reference_id": REFERENCE, "providers": "GARMIN", "auth_success_redirect_url": "http://x/"}
@@ -295,14 +249,14 @@ def test_connected_again_is_the_same_connection_under_its_new_id(hooked: System)
 
 
 def test_access_that_was_revoked_at_the_source_ends_and_a_late_word_of_it_ends_nothing(hooked: System) -> None:
-    held = connected(hooked)
+    held = connected(hooked, WATCH)
     control(hooked, "revoke", provider=HOUSE, person="ada")
     hooked.work(("fresh",))
     ended = connections.load(held.id)
     assert ended
     assert (ended.state, ended.cause) == ("reconnect", "revoked_at_vendor")
     word = hooked.sandbox.get("/control/log").json()["last_webhook"][HOUSE]
-    again = connected(hooked)
+    again = connected(hooked, WATCH)
     assert (again.id, again.state) == (held.id, "active")
     # The vendor tries again, and signs anew; it still speaks of then.
     proof = provider(HOUSE).webhook.proof  # type: ignore[union-attr]
@@ -315,7 +269,7 @@ def test_access_that_was_revoked_at_the_source_ends_and_a_late_word_of_it_ends_n
 
 
 def test_a_source_that_refuses_the_aggregator_is_told_until_it_brings_news(hooked: System) -> None:
-    held = connected(hooked)
+    held = connected(hooked, WATCH)
     assert push(hooked, held, "connection_error", []).status_code == 200
     hooked.work(("fresh",))
     assert condition(hooked) == ("degraded", "source_refuses")
@@ -331,14 +285,8 @@ def test_a_source_that_refuses_the_aggregator_is_told_until_it_brings_news(hooke
     assert condition(hooked) == ("active", "")
 
 
-def condition(system: System) -> tuple[str, str]:
-    with system.api() as api:
-        [shown] = api.get("/v1/connections").json()["connections"]
-    return shown["state"], shown["cause"]
-
-
 def test_a_goodbye_deletes_what_the_vendor_holds_and_takes_no_more_of_it(hooked: System) -> None:
-    held = connected(hooked)
+    held = connected(hooked, WATCH)
     before = hooked.items()
     with hooked.api() as api:
         job = api.delete(f"/v1/connections/{held.id}").json()["job"]
@@ -350,5 +298,5 @@ def test_a_goodbye_deletes_what_the_vendor_holds_and_takes_no_more_of_it(hooked:
     assert json.loads(told["body"])["type"] == "deauth"
     url = f"/terra/api/v2/userInfo?user_id={held.account}"
     assert hooked.sandbox.get(url, headers=api_headers(hooked)).status_code == 404
-    again = connected(hooked)
+    again = connected(hooked, WATCH)
     assert (again.id, again.state) == (held.id, "active")

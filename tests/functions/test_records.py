@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
 
 from shared import connections, secret
-from tests.functions.standing import ask, vendors
+from tests.functions.standing import ask
 from tests.functions.system import System, invoke
 
-pytestmark = pytest.mark.needs("smart_fhir")
+pytestmark = [pytest.mark.needs("smart_fhir"), pytest.mark.still]
 SOURCE = "smart_fhir"
 TODAY = datetime.now(ZoneInfo("Europe/Berlin")).date()
-
-
-@pytest.fixture
-def sandbox() -> Iterator[httpx.Client]:
-    """Lives that stand still, so that asked twice a server says the same."""
-    with vendors(datetime.now(UTC)) as client:
-        yield client
 
 
 def truth(system: System, back: int = 29) -> dict[str, dict[str, Any]]:

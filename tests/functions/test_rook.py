@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from shared import connections
-from shared.apps import Hooks
-from tests.functions.standing import ask, vendors
+from tests.functions.aggregators import connected, control, day_of, reference, today, truth
+from tests.functions.standing import ask
 from tests.functions.system import System
-from tests.functions.test_aggregator import connected, control, day_of, today, truth
 
-pytestmark = pytest.mark.needs("rook", "terra")
+pytestmark = [pytest.mark.needs("rook", "terra"), pytest.mark.still]
 
 HOUSE, WATCH, SENSOR = "rook", "rook.garmin", "rook.dexcom"
-REFERENCE = Hooks(b"test-hook-key").reference(HOUSE, "ada")
-
-
-@pytest.fixture
-def sandbox() -> Iterator[httpx.Client]:
-    """Lives that stand still, so that asked twice a vendor says the same."""
-    with vendors(datetime.now(UTC)) as client:
-        yield client
-
-
-@pytest.fixture
-def hooked(system: System) -> System:
-    """The operator has entered the webhook's address on the vendor's site."""
-    control(system, "dashboard", provider=HOUSE, url=f"{system.url}/v1/webhooks/{HOUSE}")
-    return system
+REFERENCE = reference(HOUSE)
 
 
 def calls(system: System) -> int:

@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import httpx
 import pytest
 
 from shared import connections, tokens
-from shared.apps import Hooks
 from shared.errors import RetryLaterError
 from shared.providers.registry import provider
 from shared.secret import apps
-from tests.functions.standing import ask, vendors
+from tests.functions.aggregators import condition, connected, control, day_of, reference, today, truth
+from tests.functions.standing import ask
 from tests.functions.system import System
-from tests.functions.test_aggregator import condition, connected, control, day_of, today, truth
 
-pytestmark = pytest.mark.needs("spike", "terra")
+pytestmark = [pytest.mark.needs("spike", "terra"), pytest.mark.still]
 
 HOUSE, WATCH, SENSOR = "spike", "spike.garmin", "spike.freestyle_libre"
-REFERENCE = Hooks(b"test-hook-key").reference(HOUSE, "ada")
-
-
-@pytest.fixture
-def sandbox() -> Iterator[httpx.Client]:
-    """Lives that stand still, so that asked twice a vendor says the same."""
-    with vendors(datetime.now(UTC)) as client:
-        yield client
-
-
-@pytest.fixture
-def hooked(system: System) -> System:
-    """The operator has entered the webhook's address on the vendor's site."""
-    control(system, "dashboard", provider=HOUSE, url=f"{system.url}/v1/webhooks/{HOUSE}")
-    return system
+REFERENCE = reference(HOUSE)
 
 
 def requests(system: System) -> dict[str, int]:

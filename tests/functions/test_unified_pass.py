@@ -3,11 +3,9 @@ a vendor that knows nothing but polling."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, time
+from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
 
 from ops.runs import HEADER, row
@@ -15,20 +13,13 @@ from shared import connections, ring, runs
 from shared.jobs import now_ms
 from shared.model import DAY, HOUR, millis
 from shared.runs import Run
-from tests.functions.standing import vendors
 from tests.functions.system import System
 
-pytestmark = pytest.mark.needs("google_fit")
+pytestmark = [pytest.mark.needs("google_fit"), pytest.mark.still]
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = millis(datetime.combine(datetime.now(BERLIN).date(), time(12), BERLIN))
 ASKED = "POST /fitness/v1/users/me/dataset:aggregate"
-
-
-@pytest.fixture
-def sandbox() -> Iterator[httpx.Client]:
-    with vendors(datetime.now(UTC)) as client:
-        yield client
 
 
 def passed(system: System, at: int) -> Run:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
 
 from shared import connections
 from shared.providers.registry import provider_ids
-from tests.functions.standing import vendors
 from tests.functions.system import System, invoke
+
+pytestmark = pytest.mark.still
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NIGHT = ("sleep_duration", "deep_sleep", "heart_rate_variability")
@@ -121,13 +120,6 @@ class Stay:
         with self.system.api() as api:
             [connection] = api.get("/v1/connections").json()["connections"]
         return dict(connection)
-
-
-@pytest.fixture
-def sandbox() -> Iterator[httpx.Client]:
-    """Lives that stand still, so that asked twice a vendor says the same."""
-    with vendors(datetime.now(UTC)) as client:
-        yield client
 
 
 @pytest.fixture(params=HERE)
