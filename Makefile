@@ -47,31 +47,19 @@ test: setup ## Lint, types, all tests
 	mypy
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-bench: setup build/runtime/made ## Measure, and print targets beside results
+bench: setup build/wheels/here/made ## Measure, and print targets beside results
 	@python -m bench
 
-# What a function carries on Lambda, for this machine's Python: the development environment would load more.
-build/runtime/made: requirements.lock pyproject.toml .venv/made
-	rm -rf build/runtime
-	$(UV) pip install --quiet --target build/runtime/python --compile-bytecode \
-		--constraint requirements.lock --requirement pyproject.toml
-	@touch $@
+build: setup build/wheels/lambda/made ## Bundle the functions for AWS, and print what each carries
+	@python -m infra.bundle
 
-# Lambda runs Python 3.13 on arm64, whatever this machine is.
-build: build/layer/made build/layer-parquet/made ## Build the functions' dependencies for AWS
-
-build/layer/made: requirements.lock pyproject.toml .venv/made
-	rm -rf build/layer
-	$(UV) pip install --quiet --target build/layer/python --python-platform aarch64-manylinux2014 \
-		--python-version 3.13 --only-binary :all: --constraint requirements.lock --requirement pyproject.toml
-	@touch $@
-
-# Its wheels ask for glibc 2.28; Lambda's Amazon Linux 2023 has 2.34.
-build/layer-parquet/made: requirements.lock pyproject.toml .venv/made
-	rm -rf build/layer-parquet
-	$(UV) pip install --quiet --target build/layer-parquet/python --python-platform aarch64-manylinux_2_28 \
-		--python-version 3.13 --only-binary :all: --constraint requirements.lock arro3-core arro3-io
-	@touch $@
+# Lambda runs Python 3.13 on arm64, whatever this machine is, and has glibc 2.34. The benches measure the same here.
+build/wheels/lambda/made: TARGET := --python-platform aarch64-manylinux_2_28 --python-version 3.13 --only-binary :all:
+build/wheels/%/made: requirements.lock pyproject.toml .venv/made
+	rm -rf $(@D)
+	$(UV) pip install --quiet --target $(@D) $(TARGET) --no-compile-bytecode --link-mode copy \
+		--constraint requirements.lock --requirement pyproject.toml --extra parquet
+	@cp requirements.lock $@
 
 deploy: setup build ## Deploy to the AWS account you are signed in to; ARGS="-c name=value"
 	node_modules/.bin/cdk deploy --no-notices $(ARGS)

@@ -1,19 +1,16 @@
 """Cold starts: from the start of a process to a function's first answer, beside bare Python's.
 
-A process is an interpreter without `site`, the source tree and what a function carries on Lambda (`build/runtime`). It
-imports the handler and serves one event, over TLS, from AWS in memory on this machine: the webhook a signed event, the
-worker a hint that makes it open a connection, ask the vendor for a night and store it, the reader a day of heart rate.
-Bare Python starts and answers nothing. Runs are interleaved, and the ratio is of the medians.
-
-Neither the tree nor the dependencies carry bytecode when they are deployed, and Lambda's disk is read-only: there every
-cold start compiles all that it imports. That is the measure. With bytecode is what it could be.
+A process is an interpreter without `site`, and nothing but the function's bundle as it is deployed, though with
+wheels for this machine (`build/wheels/here`). It imports the handler and serves one event, over TLS, from AWS in memory
+nearby: the webhook a signed event, the worker a hint that makes it open a connection, ask the vendor for a night and
+store it, the reader a day of heart rate. Bare Python starts and answers nothing. Runs are interleaved, and the ratio is
+of the medians.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import ssl
 import subprocess
 import sys
@@ -30,6 +27,7 @@ from pathlib import Path
 from statistics import median
 from threading import Thread
 from typing import Any
+from zipfile import ZipFile
 
 import certifi
 import orjson
@@ -40,14 +38,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from bench import counted, door, memory, parallel, reads, replies
 from bench.memory import ENVIRONMENT, Memory
 from bench.row import Row, at_most, plain
+from infra import bundle
+from infra.bundle import AUTHORITIES
 from shared import jobs
 from shared.jobs import Job, now_ms
 
 ROOT = Path(__file__).parents[1]
-RUNTIME = ROOT / "build" / "runtime" / "python"
+WHEELS = ROOT / "build" / "wheels" / "here"
 TIMES = 11
 TARGETS = {"webhook": 12.0, "worker": 38.0}
-BARE = "print('answer', flush=True)"
+BARE = """
+print("answer", flush=True)
+print(*(line for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
 FIRST = """
 import importlib, json, sys
 handler = importlib.import_module(f"functions.{sys.argv[1]}.handler").handler
@@ -55,21 +58,22 @@ class Context:
     aws_request_id, function_name, memory_limit_in_mb, invoked_function_arn = "r", "f", 512, "arn:aws:lambda:::f"
     get_remaining_time_in_millis = staticmethod(lambda: 60_000)
 print("answer", json.dumps(handler(json.loads(sys.argv[2]), Context)), flush=True)
+print(*(line for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where processes find AWS, what they trust, and whose connection the worker opens."""
+    """Where processes find AWS, its certificate, and whose connection the worker opens."""
 
     url: str
-    bundle: str
+    certificate: bytes
     aws: Memory
     connection: str
 
 
-def certificate(folder: Path) -> tuple[str, str]:
-    """For this machine alone: its file with the key, and a bundle with it among all that is trusted otherwise."""
+def certificate(folder: Path) -> tuple[Path, bytes]:
+    """For this machine alone; and its file, with the key."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
     now, here = datetime.now(UTC), x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
     made = (
@@ -82,15 +86,14 @@ def certificate(folder: Path) -> tuple[str, str]:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    held, bundle = folder / "server.pem", folder / "bundle.pem"
+    held = folder / "server.pem"
     held.write_bytes(private + made)
-    bundle.write_bytes(Path(certifi.where()).read_bytes() + made)
-    return str(held), str(bundle)
+    return held, made
 
 
 @contextmanager
-def tls(answer: Callable[[str, str, bytes], bytes]) -> Iterator[tuple[str, str]]:
-    """A server that answers (path, AWS target, body), its address, and the bundle that trusts it."""
+def tls(answer: Callable[[str, str, bytes], bytes]) -> Iterator[tuple[str, bytes]]:
+    """A server that answers (path, AWS target, body): its address, and its certificate."""
 
     class Door(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -107,14 +110,14 @@ def tls(answer: Callable[[str, str, bytes], bytes]) -> Iterator[tuple[str, str]]
             """Quiet: what was asked is not the measure."""
 
     with tempfile.TemporaryDirectory() as folder, ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
-        held, bundle = certificate(Path(folder))
+        held, made = certificate(Path(folder))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(held)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         server.daemon_threads = True
         Thread(target=server.serve_forever, daemon=True).start()
         try:
-            yield f"https://127.0.0.1:{server.server_address[1]}", bundle
+            yield f"https://127.0.0.1:{server.server_address[1]}", made
         finally:
             server.shutdown()
 
@@ -129,9 +132,9 @@ def place() -> Iterator[Place]:
             return orjson.dumps(replies.night()) if asked else aws.wire(target, body)
 
         reads.live()
-        with tls(answer) as (url, bundle):
+        with tls(answer) as (url, made):
             aws.secret["providers"]["oura"]["urls"] = {"https://api.ouraring.com": f"{url}/vendor"}
-            yield Place(url, bundle, aws, parallel.connected(reads.USER, "account", "token"))
+            yield Place(url, made, aws, parallel.connected(reads.USER, "account", "token"))
 
 
 # ---------------------------------------------------------------- the processes
@@ -156,15 +159,16 @@ def readings(_: Place) -> Any:
 EVENTS: dict[str, Callable[[Place], Any]] = {"webhook": webhook, "worker": worker, "readings": readings}
 
 
-def first(place: Place, path: list[Path], name: str) -> float:
-    """Milliseconds until the function has answered; "" is bare Python."""
+def first(place: Place, path: list[Path], name: str) -> tuple[float, float]:
+    """Milliseconds until the function has answered, and the most memory it took, in MB; "" is bare Python."""
     event = json.dumps(EVENTS[name](place)) if name else ""
     program = [FIRST, name, event] if name else [BARE]
     env = {
-        **ENVIRONMENT, "AWS_ENDPOINT_URL": place.url, "SSL_CERT_FILE": place.bundle, "AWS_CA_BUNDLE": place.bundle,
-        "PYTHONPATH": os.pathsep.join(map(str, path)), "LOG_LEVEL": "INFO",
-        "PYTHONDONTWRITEBYTECODE": "" if ROOT in path else "1",
+        **ENVIRONMENT, "AWS_ENDPOINT_URL": place.url, "PYTHONPATH": os.pathsep.join(map(str, path)),
+        "PYTHONDONTWRITEBYTECODE": "1", "LOG_LEVEL": "INFO",
     }  # fmt: skip
+    if path:
+        env |= {"AWS_CA_BUNDLE": str(path[0] / AUTHORITIES), "SSL_CERT_FILE": str(path[0] / "all.pem")}
     forgotten = [key for key in place.aws.items["Data"] if key[1].endswith("#oura#sleep")]
     for key in forgotten:
         del place.aws.items["Data"][key]
@@ -174,10 +178,10 @@ def first(place: Place, path: list[Path], name: str) -> float:
         assert process.stdout is not None
         answer = next((line for line in process.stdout if line.startswith("answer")), "")
         took = (time.perf_counter() - begun) * 1000
-        process.stdout.read()
+        kilobytes = process.stdout.read().split()[-2]
     assert process.returncode == 0
     check(place, name, answer)
-    return took
+    return took, int(kilobytes) / 1024
 
 
 def check(place: Place, name: str, answer: str) -> None:
@@ -190,35 +194,38 @@ def check(place: Place, name: str, answer: str) -> None:
 
 
 @contextmanager
-def without_bytecode(dependencies: Path) -> Iterator[list[Path]]:
-    """A copy of all that is deployed."""
+def bundled(wheels: Path | None, trusted: bytes) -> Iterator[dict[str, list[Path]]]:
+    """Where each function's own is, unpacked. It trusts this machine's AWS and vendor besides whomever else."""
+    more = [] if wheels else [Path(sysconfig.get_paths()["purelib"])]
     with tempfile.TemporaryDirectory() as folder:
-        for source in (ROOT / "functions", ROOT / "shared", ROOT / "docs", dependencies):
-            shutil.copytree(source, Path(folder) / source.name, ignore=shutil.ignore_patterns("__pycache__"))
-        yield [Path(folder), Path(folder) / dependencies.name]
+        found = {"": list[Path]()}
+        for name, made in bundle.bundles(wheels).items():
+            home = Path(folder) / name
+            if name in EVENTS:
+                ZipFile(made.zip).extractall(home)
+                with (home / AUTHORITIES).open("ab") as amazon:
+                    amazon.write(trusted)
+                (home / "all.pem").write_bytes(Path(certifi.where()).read_bytes() + trusted)
+                found[name] = [home, *more]
+        yield found
 
 
 def rows(tiny: bool = False) -> Iterator[Row]:
-    with place() as here:
-        if tiny or not RUNTIME.is_dir():
-            ways = {"with bytecode": [ROOT, Path(sysconfig.get_paths()["purelib"])]}
-            yield from compared(here, ways, 0 if tiny else TIMES)
-            return
-        with without_bytecode(RUNTIME) as bare:
-            yield from compared(here, {"as deployed": bare, "with bytecode": [ROOT, RUNTIME]}, TIMES)
-
-
-def compared(place: Place, ways: dict[str, list[Path]], times: int) -> Iterator[Row]:
     """Round by round, so that whatever else the machine does falls on all alike. The first round is not counted."""
-    kinds = [("", ""), *((way, name) for way in ways for name in EVENTS)]
-    found: dict[tuple[str, str], list[float]] = {kind: [] for kind in kinds}
-    for _ in range(times + 1):
-        for way, name in kinds:
-            found[way, name].append(first(place, ways.get(way, []), name))
-    took = {kind: median(times[1:] or times) for kind, times in found.items()}
-    yield plain("bare Python", took["", ""], "ms")
-    for way, name in kinds[1:]:
-        ratio, target = took[way, name] / took["", ""], TARGETS.get(name, 0)
-        said = f"cold start of {name}, {way}: times bare Python's"
+    if not (tiny or WHEELS.is_dir()):
+        raise SystemExit("the libraries are not here: run `make bench`")
+    times = 0 if tiny else TIMES
+    with place() as here, bundled(None if tiny else WHEELS, here.certificate) as paths:
+        found: dict[str, list[tuple[float, float]]] = {name: [] for name in paths}
+        for _ in range(times + 1):
+            for name, path in paths.items():
+                found[name].append(first(here, path, name))
+    took = {name: [median(each) for each in zip(*(all[1:] or all), strict=True)] for name, all in found.items()}
+    bare, _ = took.pop("")
+    yield plain("bare Python", bare, "ms")
+    for name, (ms, megabytes) in took.items():
+        ratio, target = ms / bare, TARGETS.get(name, 0)
+        said = f"cold start of {name}: times bare Python's"
         yield at_most(said, ratio, target, "×") if target else plain(said, ratio, "×")
-        yield plain(f"cold start of {name}, {way}", took[way, name], "ms")
+        yield plain(f"cold start of {name}", ms, "ms")
+        yield plain(f"memory of {name}, after its first answer", megabytes, "MB")

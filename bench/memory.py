@@ -247,7 +247,7 @@ def standing(height: Height = "above", counts: bool = False) -> Iterator[Memory]
     try:
         signed._connection = lambda service: Connection(memory)  # type: ignore[assignment]
         if height == "above":
-            aws._session = lambda: SimpleNamespace(client=lambda name, **_: client)  # type: ignore[assignment]
+            aws._session = lambda: SimpleNamespace(create_client=lambda name, **_: client)  # type: ignore[assignment]
         else:
             for made in (aws.dynamodb(), aws.s3(), aws.kms(), aws.logs()):
                 made.meta.events.register("before-send", partial(sent, memory))

@@ -1,20 +1,21 @@
 """Our Lambda, written once: a folder under functions/, its own role with exactly what it may do, its own log group."""
 
+import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from aws_cdk import Annotations, Duration, IgnoreMode, Stack
+from aws_cdk import Annotations, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra import bundle
 from infra.alarm import alarm
 from infra.grant import Grant
+from infra.imported import ROOT
 from infra.logs import LogGroup
 from infra.settings import Settings
 
-ROOT = Path(__file__).parent.parent
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 ARCHITECTURE = lambda_.Architecture.ARM_64
 
@@ -32,7 +33,6 @@ class Function(lambda_.Function):
         may: Sequence[Grant],
         environment: Mapping[str, str],
         code: lambda_.Code,
-        layers: Sequence[lambda_.ILayerVersion],
         key: kms.IKey,
         settings: Settings,
     ) -> None:
@@ -45,9 +45,8 @@ class Function(lambda_.Function):
             id,
             runtime=RUNTIME,
             architecture=ARCHITECTURE,
-            handler=f"functions.{name.partition('-')[0]}.handler.handler",
+            handler=f"functions.{folder(name)}.handler.handler",
             code=code,
-            layers=list(layers),
             memory_size=memory_mb,
             timeout=Duration.seconds(timeout_s),
             environment={**environment, "LOG_LEVEL": "INFO", "POWERTOOLS_SERVICE_NAME": name},
@@ -59,30 +58,28 @@ class Function(lambda_.Function):
         alarm(self, "Errors", errors, 1, f"{name} raised: its log group holds the error")
 
 
+def folder(name: str) -> str:
+    """Under functions/."""
+    return name.partition("-")[0]
+
+
 def _role(scope: Construct, id: str, may: Sequence[Grant]) -> iam.Role:
     us = iam.ServicePrincipal("lambda.amazonaws.com")
     granted = iam.PolicyDocument(statements=[grant.statement() for grant in may])
     return iam.Role(scope, id, assumed_by=us, inline_policies={"May": granted})
 
 
-def code(root: Path = ROOT) -> lambda_.Code:
-    """Bytecode stays out: this machine's Python is not Lambda's."""
-    keep = ("!functions", "!shared", "!docs/openapi.json")
-    return lambda_.Code.from_asset(str(root), exclude=["*", *keep, "**/__pycache__"], ignore_mode=IgnoreMode.DOCKER)
-
-
-def dependencies(stack: Stack, folder: Path, id: str = "Dependencies") -> list[lambda_.ILayerVersion]:
-    """What `make build` put into `folder`. The local AWS runs functions on our own Python and needs none."""
-    if not folder.is_dir():
-        advice = "Dependencies are not built: run `make build` before deploying to AWS."
-        Annotations.of(stack).add_warning_v2("tributary:dependencies", advice)
-        return []
-    return [
-        lambda_.LayerVersion(
-            stack,
-            id,
-            code=lambda_.Code.from_asset(str(folder)),
-            compatible_runtimes=[RUNTIME],
-            compatible_architectures=[ARCHITECTURE],
-        )
-    ]
+def code(stack: Stack, wheels: str) -> dict[str, lambda_.Code]:
+    """Every function's own bundle, by its name. `wheels` is what `make build` put the libraries for Lambda into; empty
+    where Lambda is this machine, which has them."""
+    libraries = ROOT / wheels if wheels else None
+    if libraries and not (libraries / "made").exists():
+        advice = "The libraries are not built: run `make build` before deploying to AWS."
+        Annotations.of(stack).add_warning_v2("tributary:libraries", advice)
+        libraries = None
+    python = bundle.interpreter(bundle.PYTHON) if wheels else sys.executable
+    if python is None:
+        advice = f"There is no {bundle.PYTHON} here to compile bytecode with: every cold start will take twice as long."
+        Annotations.of(stack).add_warning_v2("tributary:bytecode", advice)
+    made = bundle.bundles(libraries, python)
+    return {name: lambda_.Code.from_asset(str(each.zip)) for name, each in made.items()}

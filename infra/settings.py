@@ -57,8 +57,8 @@ class Settings:
     ring_shards: int
     """How many messages share the connections of one minute of polling. Raised, nobody is lost; lowered, they are."""
     alarm_topic_arn: str
-    layer: str
-    """The folder of the functions' dependencies, built for Lambda; empty where Lambda is this machine."""
+    wheels: str
+    """The folder of the functions' libraries, built for Lambda; empty where Lambda is this machine."""
 
     @classmethod
     def from_context(cls, node: Node) -> "Settings":

@@ -7,8 +7,9 @@ from constructs import Construct
 
 from infra import alarm, freshness, nag
 from infra.api import Api
+from infra.bundle import AUTHORITIES
 from infra.dashboard import dashboard
-from infra.function import ROOT, Function, code, dependencies
+from infra.function import Function, code, folder
 from infra.grant import Grant
 from infra.queue import Queue
 from infra.settings import Settings
@@ -118,9 +119,7 @@ class Tributary(Stack):
             "exporter": (1769, EXPORT_TIMEOUT_S, (own[0], control(*MERGE), data(*READ), *write)),
             "importer": (1769, IMPORT_TIMEOUT_S, (own[0], control(*MERGE), drop, bulk.send, *split)),
         }
-        environment, source = self._environment(), code()
-        layers = dependencies(self, ROOT / self.settings.layer) if self.settings.layer else []
-        parquet = dependencies(self, ROOT / f"{self.settings.layer}-parquet", "Parquet") if self.settings.layer else []
+        environment, bundles = self._environment(), code(self, self.settings.wheels)
         return {
             name: Function(
                 self,
@@ -129,8 +128,7 @@ class Tributary(Stack):
                 timeout_s=timeout_s,
                 may=may,
                 environment=environment,
-                code=source,
-                layers=[*layers, *(parquet if name == "exporter" else ())],
+                code=bundles[folder(name)],
                 key=store.key,
                 settings=self.settings,
             )
@@ -138,7 +136,9 @@ class Tributary(Stack):
         }
 
     def _environment(self) -> dict[str, str]:
+        bundled = {"AWS_CA_BUNDLE": f"/var/task/{AUTHORITIES}"} if self.settings.wheels else {}
         return {
+            **bundled,
             "DATA_TABLE": self.store.data.table_name,
             "CONTROL_TABLE": self.store.control.table_name,
             "RAW_BUCKET": self.store.raw.bucket_name,
@@ -178,14 +178,13 @@ class Tributary(Stack):
             )
 
     def _feed_one_by_one(self) -> None:
-        """A segment is a page of people, an export all of a person: the next one should not wait for it."""
+        """A segment is a page of people, an export all of a person, an import a file: none waits for the one before."""
         self.functions["poll"].add_event_source_mapping(
             "Segments", event_source_arn=self.segments.queue_arn, batch_size=1
         )
         self.functions["exporter"].add_event_source_mapping(
             "Exports", event_source_arn=self.exports.queue_arn, batch_size=1, report_batch_item_failures=True
         )
-
         self.functions["importer"].add_event_source_mapping(
             "Imports", event_source_arn=self.imports.queue_arn, batch_size=1, report_batch_item_failures=True
         )

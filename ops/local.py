@@ -237,7 +237,7 @@ class Start:
             "removal": "destroy",
             "worker_timeout_s": WORKER_TIMEOUT_S,
             "worker_concurrency": WORKER_CONCURRENCY,
-            "layer": "",
+            "wheels": "",
             "tags": {"ms-custom-id": API_ID},
             **self.chosen,
         }

@@ -67,8 +67,8 @@ def _connection(service: str) -> http.client.HTTPConnection:
 
 @cache
 def _trusted() -> ssl.SSLContext:
-    """Reading the authorities takes longer than a call: once for all services."""
-    return ssl.create_default_context()
+    """Reading the authorities takes longer than a call: once for all services, and AWS's own where they are told."""
+    return ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE"))
 
 
 def sign(service: str, host: str, target: str, body: bytes, version: str, now: time.struct_time) -> dict[str, str]:

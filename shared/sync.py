@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 
-from shared import connections, dead_letters, events, jobs, log, outcomes, runs, zones
+from shared import connections, events, jobs, log, outcomes, runs, zones
 from shared.connections import Connection
 from shared.deferral import put_off, spread
 from shared.erasure import erase
@@ -24,7 +24,6 @@ from shared.errors import (
     ProviderChangedError,
     ReconnectError,
     RetryLaterError,
-    TributaryError,
     cause_of,
 )
 from shared.fetching import answer
@@ -137,11 +136,7 @@ class Batch:
                 perform(errand, self.queue)
                 errand.done = True
         except Exception as error:
-            # The type and our own words: another library's message may quote what it choked on.
-            said = str(error) if isinstance(error, TributaryError) else ""
-            logger().error("failed", extra={"message_id": message_id, "error": type(error).__name__, "said": said})
             fail(errand, error)
-            dead_letters.note(message_id, type(error).__name__, said)
             raise
 
     def tell(self) -> None:

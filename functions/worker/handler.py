@@ -4,29 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from shared import batches
 from shared.jobs import now_ms
 from shared.settings import settings
 from shared.sync import Batch
 
 
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     records = event["Records"]
     half = context.get_remaining_time_in_millis() // 2  # the other half is for the work itself
-    receives = {r["messageId"]: int(r["attributes"].get("ApproximateReceiveCount", 1)) for r in records}
+    receives = {record["messageId"]: batches.receives(record) for record in records}
     batch = Batch(queue_of(records[0]["eventSourceARN"]), now_ms() + half, receives)
     batch.open((record["messageId"], record["body"]) for record in records)
     batch.keep_raw()
-
-    def finish(record: SQSRecord) -> None:
-        batch.finish(record.message_id)
-
-    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    reply = process_partial_response(event, finish, processor, context)
+    reply = batches.each(records, lambda record: batch.finish(record["messageId"]))
     batch.tell()
     batch.measure()
     return reply

@@ -51,7 +51,7 @@ __all__ = [
 # ---------------------------------------------------------------- resources
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Resource:
     """One kind of data the provider can be asked for, and what it becomes.
 
@@ -126,7 +126,7 @@ class Resource:
 # ---------------------------------------------------------------- connecting
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Holder:
     """Who holds a grant, for the call that ends it. `now` in seconds."""
 
@@ -138,7 +138,7 @@ class Holder:
     refresh_token: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Permissions:
     """The call that says what the person lets us have, for a vendor whose `scope` does not, and how to read it."""
 
@@ -146,7 +146,7 @@ class Permissions:
     read: Callable[[Any], frozenset[str]]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class OAuth2:
     """How a person connects. The defaults are RFC 6749; say only what differs."""
 
@@ -188,7 +188,7 @@ class Upload(NamedTuple):
     errors: tuple[RowError, ...]  # those left out of it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class FileUpload:
     """No account to connect: the person hands us a file. `formats` are the media types accepted."""
 
@@ -214,7 +214,7 @@ Archive: TypeAlias = Callable[[BinaryIO], Iterator[Part]]
 one that is not what it was said to be."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class PhonePush:
     """No account to connect: the person's phone pushes what its health store holds. `types` are the store's own names
     of what it holds, each with the resource that reads it; `archives` the store's own exports, by their media type."""
@@ -243,7 +243,7 @@ def house(provider_id: str) -> str:
     return provider_id.partition(".")[0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Refusal:
     """An answer that is an error: its status, its headers by names in lower case, and its body."""
 
@@ -265,7 +265,7 @@ class Limit:
             raise ValueError("a limit is calls ≥ 1 in seconds ≥ 1, whose app or user")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Provider:
     """A value that tells the corridor what differs. `kind` is what the person wears or steps on."""
 

@@ -13,7 +13,7 @@ from shared.providers.asking import Request, Window
 from shared.providers.reading import Json
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class HmacSignature:
     """A keyed hash over the raw body (after the timestamp, where there is one).
 
@@ -46,7 +46,7 @@ class Point(NamedTuple):
     y: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PublishedKey:
     """ECDSA (P-256, SHA-256) over the raw body, by a key that the vendor publishes at `keyset` and rotates; the
     signature is in any of `headers`, and tells the key's id.
@@ -63,7 +63,7 @@ class PublishedKey:
     probe: Callable[[bytes], bool] = lambda body: False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class SecretPath:
     """The vendor signs nothing: the unguessable path is the proof, and the event only a hint to fetch. Data in it is
     refused, unless the operator accepts that anybody who learns the path can write it. `names_app` is the header, if
@@ -107,7 +107,7 @@ class Event:
         return self.payload is not None or bool(self.callback)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Webhook:
     """How the vendor calls us. `path` says whether the address is the app's or one connection's."""
 
@@ -138,7 +138,7 @@ class Webhook:
         return not partly and not isinstance(self.proof, SecretPath)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Hook:
     """Our side of a subscription: where the vendor is to call, the app's credentials, and whose it is."""
 
@@ -163,7 +163,7 @@ class Subscription:
         return self.url in ("", url)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Subscriptions:
     """How webhooks are asked for. `per` app: one set for everybody; `per` connection: one set a person."""
 

@@ -10,7 +10,7 @@ from shared.providers.asking import Request
 from shared.providers.reading import Json
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Guest:
     """A person on their way to the vendor's page, and back. `reference` is what we call them there: derived, the same
     each time, and nobody else's. `upstream` is the one source they asked for, if they did; they come `home` if they
@@ -40,7 +40,7 @@ def parts(account: str) -> tuple[str, str]:
     return user, source
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Member:
     """Whom the vendor says it has connected: by its own id, to which upstream, and what they allowed."""
 
@@ -49,7 +49,7 @@ class Member:
     scopes: frozenset[str] = field(default_factory=frozenset)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Hosted:
     """The app's key authenticates every call, so there is no token to keep, renew or lose. All three are spoken to with
     it: a generator yields requests, and is sent their replies.

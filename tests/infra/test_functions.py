@@ -5,7 +5,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Annotations, Match, Template
 
-from infra.function import code, dependencies
+from infra.function import code
 
 ROOT = Path(__file__).parents[2]
 PLAN = {
@@ -106,7 +106,7 @@ def test_every_function_knows_where_things_are(functions: dict[str, dict[str, An
     queues = "FRESH_QUEUE BULK_QUEUE SEGMENTS_QUEUE EXPORTS_QUEUE IMPORTS_QUEUE CHANGES_QUEUE"
     rest = {"PUBLIC_URL", "RETURN_ORIGINS", "LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
     rest |= {"DEAD_LETTER_QUEUES", "LONGEST_JOB_S", "BACKUP_DAYS", "RAW_DAYS", "BACKFILL_DAYS", "KEEP_CONSENT_PROOF"}
-    rest |= {"RING_SHARDS", "METRICS_NAMESPACE"}
+    rest |= {"RING_SHARDS", "METRICS_NAMESPACE", "AWS_CA_BUNDLE"}
     for each in functions.values():
         assert set(each["Environment"]["Variables"]) == {*names.split(), *queues.split(), *rest}
 
@@ -234,30 +234,33 @@ def test_the_poll_ticks_every_minute_and_is_never_retried(default: Template) -> 
     )
 
 
-def test_the_code_is_functions_shared_and_the_api_description(tmp_path: Path) -> None:
-    wanted = {"functions/api/handler.py", "shared/model.py", "shared/providers/a/spec.py", "docs/openapi.json"}
-    unwanted = ("docs/runbook.md", "shared/__pycache__/model.pyc", "shared/providers/a/__pycache__/spec.pyc")
-    elsewhere = ("app.py", "tests/test_model.py", ".venv/shared/x.py", "build/layer/python/x.py", ".git/config")
-    for path in (*wanted, *unwanted, *elsewhere):
-        (tmp_path / "root" / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "root" / path).touch()
-    app = cdk.App(outdir=str(tmp_path / "out"))
-    code(tmp_path / "root").bind(cdk.Stack(app, "Stack"))
-    (staged,) = (tmp_path / "out").glob("asset.*")
-    assert {str(path.relative_to(staged)) for path in staged.rglob("*") if path.is_file()} == wanted
+def test_every_function_carries_its_own_bundle(functions: dict[str, dict[str, Any]]) -> None:
+    """The workers of the two queues have the same."""
+    carried = {name: each["Code"]["S3Key"] for name, each in functions.items()}
+    assert carried.pop("worker-bulk") == carried["worker"]
+    assert len(set(carried.values())) == len(carried) == len(PLAN) - 1
 
 
-def test_dependencies_are_one_layer(tmp_path: Path) -> None:
-    (tmp_path / "python").mkdir()
-    (tmp_path / "python" / "something.py").touch()
+def test_a_bundle_trusts_whom_aws_is_certified_by(functions: dict[str, dict[str, Any]]) -> None:
+    assert {each["Environment"]["Variables"]["AWS_CA_BUNDLE"] for each in functions.values()} == {
+        "/var/task/amazon.pem"
+    }
+
+
+def test_what_is_not_built_is_a_warning() -> None:
     stack = cdk.Stack()
-    assert len(dependencies(stack, tmp_path)) == 1
-    Template.from_stack(stack).has_resource_properties(
-        "AWS::Lambda::LayerVersion", {"CompatibleArchitectures": ["arm64"], "CompatibleRuntimes": ["python3.13"]}
-    )
-
-
-def test_missing_dependencies_are_a_warning(tmp_path: Path) -> None:
-    stack = cdk.Stack()
-    assert dependencies(stack, tmp_path / "absent") == []
+    assert "worker" in code(stack, "nowhere")
     Annotations.from_stack(stack).has_warning("*", Match.string_like_regexp("run `make build` before deploying"))
+
+
+def test_without_its_python_there_is_no_bytecode_and_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    stack = cdk.Stack()
+    code(stack, "nowhere")
+    Annotations.from_stack(stack).has_warning("*", Match.string_like_regexp("There is no python3.13 here"))
+
+
+def test_here_libraries_and_python_are_at_hand() -> None:
+    stack = cdk.Stack()
+    assert "worker" in code(stack, "")
+    Annotations.from_stack(stack).has_no_warning("*", Match.any_value())

@@ -168,7 +168,7 @@ def test_importing_needs_nothing() -> None:
     assert python("\n".join([no_network, *(f"import {name}" for name in names), "print('ok')"])) == "ok\n"
 
 
-AWS = frozenset({"boto3", "botocore", "s3transfer", "urllib3", "jmespath", "dateutil", "six", "certifi"})
+AWS = frozenset({"botocore", "urllib3", "jmespath", "dateutil", "six", "certifi"})
 SEALING = frozenset({"cryptography", "_cffi_backend"})
 LOGGING = frozenset({"aws_lambda_powertools", "typing_extensions"})
 ASKING = frozenset({"httpx", "idna"})
@@ -210,7 +210,7 @@ def test_a_function_loads_no_more_than_it_may(function: str) -> None:
 
 
 def test_only_the_exporter_carries_what_writes_exports() -> None:
-    """Parquet's library is in its layer alone, and loaded when a table is written."""
+    """Parquet's library is in its bundle alone, and loaded when a table is written."""
     users = {str(f.relative_to(ROOT)) for f in sources("functions", "shared") for n in imports(f) if "arro3" in n}
     assert users == {"shared/exporting/parquet.py"}
     for function in ("worker", "webhook", "api", "export", "exporter"):
