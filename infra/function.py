@@ -52,6 +52,10 @@ class Function(lambda_.Function):
             environment={**environment, "LOG_LEVEL": "INFO", "POWERTOOLS_SERVICE_NAME": name},
             role=role,
             log_group=log_group,
+            # Each line that Lambda adds to ours costs as much as ours; what it would say is in its metrics.
+            logging_format=lambda_.LoggingFormat.JSON,
+            system_log_level_v2=lambda_.SystemLogLevel.WARN,
+            application_log_level_v2=lambda_.ApplicationLogLevel.INFO,
         )
         self.own_role = role
         errors = self.metric_errors(period=Duration.minutes(5), statistic="Sum")
