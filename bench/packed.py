@@ -28,7 +28,7 @@ def section(documents: Sequence[Document], whole: bool = True) -> Section:
     key = Key("u", str(DAY), "source", "resource")
     made = proposal(Section(key), Change(key, News(KNOWN, tuple(documents), whole=whole), "watch"), "j")
     assert made is not None
-    return made
+    return made.section
 
 
 def day_of(noise: Noise) -> Document:
@@ -61,7 +61,7 @@ def rows(tiny: bool = False) -> Iterator[Row]:
     yield from weights()
     yield phone_weight()
     document = day_of(KINDS["heart rate, every 15 s"])
-    packed, _ = pack([document])
+    packed = pack([document]).data
     samples = len(document.series[0].times)
     for name, do in (("packed", partial(pack, [document])), ("unpacked", partial(unpack, packed, str(DAY)))):
         yield plain(f"a day of heart rate every 15 s, {name}", samples * rate(do, tiny), "samples/s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 # Storage factor (Tidepool, Nightscout); 18.0182 or 18.0 elsewhere differ in the third digit.
@@ -24,6 +25,11 @@ class Range(NamedTuple):
 
     def holds(self, value: float) -> bool:
         return self.low <= value <= self.high
+
+    def hold(self, values: Iterable[float]) -> bool:
+        """All of a column. It says the same few values over and over."""
+        spread = set(values)
+        return not spread or (self.holds(min(spread)) and self.holds(max(spread)))
 
 
 class Metric(NamedTuple):

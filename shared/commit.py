@@ -2,7 +2,8 @@
 
 1. read the section; skip where its whole knowledge is newer, or as old and another job's (unless it is the very reply
    that the section was made of, mapped again: see shared/replay.py)
-2. where the content differs, put it if the revision is still the one seen, else read again
+2. where the content differs, put it if the revision is still the one seen, else read again. Between the two the raw
+   reply is kept, and others may write: that is what the revision is for
 3. where it changed, or is unchanged but *by me* (I died here before): fill the day's slot, announce
 The caller acknowledges its message after that, and moves its cursor before. tests/unit/test_commit.py tries every
 interleaving of two workers with crashes.
@@ -10,7 +11,7 @@ interleaving of two workers with crashes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -45,7 +46,7 @@ class Change:
     def only(self, wanted: Callable[[Document], bool]) -> Change:
         """The change without the documents that are not wanted."""
         kept = tuple(document for document in self.news.documents if wanted(document))
-        return replace(self, news=replace(self.news, documents=kept))
+        return self if kept == self.news.documents else replace(self, news=replace(self.news, documents=kept))
 
     def without(self, ids: frozenset[str]) -> Change:
         """The change, and these documents gone with it."""
@@ -64,8 +65,25 @@ class Announcement:
         return f"{self.key.user}/{self.key.day}/{self.key.slot}/{self.rev}"
 
 
-def proposal(section: Section, change: Change, by: str) -> Section | None:
-    """The section as it would be after the change; None where there is nothing to say about it."""
+@dataclass(frozen=True)
+class Proposal:
+    """What a section would become: made of it as it was `seen`, with its documents as they will be read again."""
+
+    seen: Section
+    section: Section
+    documents: Sequence[Document]
+
+    @property
+    def differs(self) -> bool:
+        """It is worth a new revision, and the raw reply worth keeping."""
+        return self.section.hash != self.seen.hash
+
+    def pointing(self, raw: str) -> Proposal:
+        return replace(self, section=replace(self.section, raw=raw)) if raw else self
+
+
+def proposal(section: Section, change: Change, by: str) -> Proposal | None:
+    """None where there is nothing to say about the section."""
     news = change.news
     ours = section.by == by or (change.raw and change.raw == section.raw)
     if news.whole and (section.as_of > news.as_of or (section.as_of == news.as_of and not ours)):
@@ -75,15 +93,15 @@ def proposal(section: Section, change: Change, by: str) -> Section | None:
     if not (news.whole or news.documents or news.moved or news.deleted & set(section.ids) or section.by == by):
         return None  # a departure of what was never here, and not of what I have taken out before I died
     known = learn(Known({d.id: d for d in section.documents()}, section.as_of), news)
-    data, digest = pack(known.documents.values())
+    packed = pack(known.documents.values())
     ids = tuple(sorted(filter(None, known.documents)))
-    digest = bytes([change.version]) + digest
     received, corrected = (section.received, news.as_of) if section.rev else (news.as_of, 0)
-    return replace(
-        section, as_of=known.as_of, by=by, hash=digest, data=data, raw=change.raw or section.raw, ids=ids,
-        holds=holds(joined(known.documents.values())), received=received, corrected=corrected,
-        unsigned=change.unsigned or (section.unsigned and not news.whole),
+    made = Section(
+        section.key, section.rev, known.as_of, by, bytes([change.version]) + packed.digest, packed.data,
+        change.raw or section.raw, ids, holds(joined(packed.documents)), received, corrected,
+        change.unsigned or (section.unsigned and not news.whole),
     )  # fmt: skip
+    return Proposal(section, made, packed.documents)
 
 
 def holds(documents: Collection[Document]) -> tuple[str, ...]:
@@ -93,29 +111,20 @@ def holds(documents: Collection[Document]) -> tuple[str, ...]:
     return tuple(sorted(kinds | readings | {series.metric for document in documents for series in document.series}))
 
 
-def differs(section: Section, change: Change, by: str) -> bool:
-    """Would `commit` store a new revision? Decides whether the raw reply is worth keeping."""
-    proposed = proposal(section, change, by)
-    return proposed is not None and proposed.hash != section.hash
+def commit(store: Store, change: Change, by: str, made: Proposal | None = None) -> Announcement | None:
+    """Applies one change for the job `by`; `made` of it, where somebody looked before. Safe to repeat, to race, and to
+    die in."""
+    made = made or proposal(store.read([change.key])[change.key], change, by)
+    while made:
+        if not made.differs:
+            return publish(store, made.seen, made.seen.documents(), change.kind) if made.seen.by == by else None
+        if store.put(made.section, made.seen.rev):
+            return publish(store, replace(made.section, rev=made.seen.rev + 1), made.documents, change.kind)
+        made = proposal(store.read([change.key])[change.key], change, by)
+    return None
 
 
-def commit(store: Store, change: Change, by: str, seen: Section | None = None) -> Announcement | None:
-    """Applies one change for the job `by`. Safe to repeat, to race, and to die in."""
-    section = seen or store.read([change.key])[change.key]
-    while True:
-        proposed = proposal(section, change, by)
-        if proposed is None:
-            return None
-        if proposed.hash == section.hash:
-            if section.by != by:
-                return None
-            return publish(store, section, change.kind)
-        if store.put(proposed, section.rev):
-            return publish(store, replace(proposed, rev=section.rev + 1), change.kind)
-        section = store.read([change.key])[change.key]
-
-
-def publish(store: Store, section: Section, kind: Kind) -> Announcement:
+def publish(store: Store, section: Section, documents: Sequence[Document], kind: Kind) -> Announcement:
     """Everything that follows a write, for a section as stored."""
-    store.set_slot(section.key, section.rev, section.known_at(), kind, summarise(section.documents()))
+    store.set_slot(section.key, section.rev, section.known_at(documents), kind, summarise(documents))
     return Announcement(section.key, section.rev)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache, partial
@@ -13,7 +13,7 @@ import orjson
 from shared import connections, sections, tokens, vendor
 from shared.apps import App, Apps
 from shared.budget import Budget
-from shared.commit import Change, differs
+from shared.commit import Change, Proposal, proposal
 from shared.discovery import settled
 from shared.errors import ProviderChangedError, ReconnectError, RetryLaterError, TributaryError
 from shared.filing import Filed, file
@@ -118,11 +118,18 @@ def personal(visit: Visit, request: Request) -> Request:
 
 
 def compare(visit: Visit, question: Question) -> None:
-    """Maps the answer and looks whether it says anything new."""
+    """Maps the answer and looks what of it is new."""
     question.filed = mapped(visit, question)
-    stored = sections.read(change.key for change in question.filed.changes)
-    question.changed = any(differs(stored[c.key], c, visit.job.id) for c in question.filed.changes)
-    question.begun = any(section.by == visit.job.id for section in stored.values())
+    question.proposed = proposals(question.filed.changes, visit.job.id)
+    question.changed = any(made.differs for made in question.proposed.values())
+    question.begun = any(made.seen.by == visit.job.id for made in question.proposed.values())
+
+
+def proposals(changes: Sequence[Change], by: str) -> dict[sections.Key, Proposal]:
+    """What is to be said about the sections as they are stored now."""
+    stored = sections.read(change.key for change in changes)
+    found = ((change.key, proposal(stored[change.key], change, by)) for change in changes)
+    return {key: made for key, made in found if made}
 
 
 def mapped(visit: Visit, question: Question) -> Filed:

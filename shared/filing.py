@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from shared.catalogue import METRICS
@@ -56,7 +57,7 @@ class Filed:
 
 def file(answer: Answer) -> Filed:
     """Raises ProviderChangedError where not one of the records could be read."""
-    apps: dict[str, dict[str, list[Document]]] = {"": defaultdict(list)}
+    apps: dict[str, dict[str, list[Document]]] = defaultdict(partial(defaultdict, list), {"": defaultdict(list)})
     deletions, skipped, unread, seen = [], [], 0, 0
     for item in (item for page in answer.resource.joined(answer.pages) for item in answer.resource.map(page)):
         seen += 1
@@ -68,7 +69,7 @@ def file(answer: Answer) -> Filed:
         elif not item.sources or answer.provider.upstream in ("", *item.sources):
             kept, dropped = in_range(grounded(item, answer.zones))
             skipped.extend(dropped)
-            days = apps.setdefault(item.app, defaultdict(list))
+            days = apps[item.app]
             for day, document in at_home(standing(kept, answer), answer.zones):
                 days[day].append(document)
     if seen and unread == seen:
@@ -129,6 +130,8 @@ def change(answer: Answer, day: str, news: News) -> Change:
 
 def in_range(document: Document) -> tuple[Document, list[Skipped]]:
     """The document without values no device can mean; each is counted by metric, never by value."""
+    if _all_possible(document) and (document.episode is None or _all_possible(document.episode)):
+        return document, []
     dropped: list[Skipped] = []
 
     def possible(metric: str, value: float) -> bool:
@@ -139,16 +142,16 @@ def in_range(document: Document) -> tuple[Document, list[Skipped]]:
 
     def kept(part: T) -> T:
         readings = tuple(r for r in part.readings if possible(r.metric, r.value))
-        series = tuple(s if _all_possible(s) else _possible_samples(s, possible) for s in part.series)
-        return replace(part, readings=readings, series=series)
+        return replace(part, readings=readings, series=tuple(_possible_samples(s, possible) for s in part.series))
 
-    checked = replace(kept(document), episode=kept(document.episode) if document.episode else None)
-    return (checked, dropped) if dropped else (document, dropped)
+    return replace(kept(document), episode=kept(document.episode) if document.episode else None), dropped
 
 
-def _all_possible(series: Series) -> bool:
-    bounds = METRICS[series.metric].reject
-    return not series.values or (bounds.holds(min(series.values)) and bounds.holds(max(series.values)))
+def _all_possible(part: Document | Episode) -> bool:
+    for reading in part.readings:
+        if not METRICS[reading.metric].reject.holds(reading.value):
+            return False
+    return all(METRICS[series.metric].reject.hold(series.values) for series in part.series)
 
 
 def _possible_samples(series: Series, possible: Any) -> Series:

@@ -33,7 +33,7 @@ class News:
     """Samples (metric, instant) that turned out to belong to a neighbouring day."""
 
     def dated(self) -> dict[str, Document]:
-        aged = (replace(d, as_of=self.as_of if d.as_of is None else d.as_of) for d in self.documents)
+        aged = (replace(d, as_of=self.as_of) if d.as_of is None else d for d in self.documents)
         return gather(d if d.id else columnar(d) for d in aged)
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from shared.model import millis
+from shared.model import DAY, MINUTE, millis
 
 
 @lru_cache(maxsize=64)
@@ -35,8 +35,15 @@ class Zones:
 
 def local_day(instant: int, offset: int | None, zones: Zones) -> str:
     """The wearer's calendar day, by the record's own offset (minutes) or else by the zone history."""
-    zone = timezone(timedelta(minutes=offset)) if offset is not None else zones.at(instant)[0]
-    return _date(instant, zone).isoformat()
+    if offset is not None:
+        return _named((instant + offset * MINUTE) // DAY)
+    return _date(instant, zones.at(instant)[0]).isoformat()
+
+
+@lru_cache(maxsize=1024)
+def _named(days: int) -> str:
+    """The date so many days after 1970-01-01."""
+    return (date(1970, 1, 1) + timedelta(days)).isoformat()
 
 
 def from_wall_clock(times: Sequence[int], zones: Zones) -> list[int]:
@@ -85,4 +92,4 @@ def midnight(day: date, zones: Zones) -> int:
 
 
 def _date(instant: int, zone: tzinfo) -> date:
-    return datetime.fromtimestamp(instant / 1000, UTC).astimezone(zone).date()
+    return datetime.fromtimestamp(instant / 1000, zone).date()

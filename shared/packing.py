@@ -14,10 +14,11 @@ import struct
 import zlib
 from array import array
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from dataclasses import replace
+from itertools import accumulate, islice
 from math import gcd
-from operator import sub
-from typing import Any
+from operator import attrgetter, is_, lt, sub
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
@@ -27,17 +28,25 @@ VERSION = 1
 LENGTHS = struct.Struct("<III")
 WIDTHS = (("b", 7), ("h", 15), ("i", 31), ("q", 63))
 Header = list[Any]
+T = TypeVar("T", Document, Episode)
 
 
-def pack(documents: Iterable[Document]) -> tuple[bytes, bytes]:
-    """The packed bytes, and the hash of the content in them (without its dates, before any compression)."""
-    ordered = sorted(documents, key=lambda document: document.id)
+class Packed(NamedTuple):
+    """`digest` is of the content (without its dates, before any compression); `documents` as `unpack` gives them."""
+
+    data: bytes
+    digest: bytes
+    documents: list[Document]
+
+
+def pack(documents: Iterable[Document]) -> Packed:
+    ordered = [settled(document) for document in sorted(documents, key=attrgetter("id"))]
     content, dates = bytearray(), bytearray()
     head = orjson.dumps([_document(content, document) for document in ordered])
     dated = orjson.dumps([_dates(dates, document) for document in ordered])
     body = LENGTHS.pack(len(head), len(content), len(dated)) + head + content + dated + dates
     digest = hashlib.sha256(head + content).digest()
-    return bytes([VERSION]) + zlib.compress(body, 1, wbits=-15), digest
+    return Packed(bytes([VERSION]) + zlib.compress(body, 1, wbits=-15), digest, ordered)
 
 
 def unpack(packed: bytes, day: str) -> list[Document]:
@@ -53,16 +62,47 @@ def unpack(packed: bytes, day: str) -> list[Document]:
     return [_read_document(h, s, columns, dates, day) for h, s in zip(headers, stamps, strict=True)]
 
 
+def settled(document: Document) -> Document:
+    """As it is kept: columns in order, values in whole thousandths. Most come so."""
+    episode = _settled(document.episode) if document.episode else None
+    found = _settled(document)
+    return found if episode is document.episode else replace(found, episode=episode)
+
+
+def _settled(part: T) -> T:
+    readings, series = [*map(_reading, part.readings)], [*map(normal, part.series)]
+    if all(map(is_, readings, part.readings)) and all(map(is_, series, part.series)):
+        return part
+    return replace(part, readings=tuple(readings), series=tuple(series))
+
+
+def _reading(reading: Reading) -> Reading:
+    kept = _kept(reading.value)
+    same = kept == reading.value and type(kept) is type(reading.value)
+    return reading if same else Reading(reading.metric, kept, reading.at, reading.unit)
+
+
 def normal(series: Series) -> Series:
     """Sorted by time, one value an instant: the later of two in the same delivery."""
-    times = series.times
-    if all(map(int.__lt__, times, times[1:])):
+    times, values, dated = series.times, series.values, series.as_of
+    if not all(map(lt, times, islice(times, 1, None))):
+        last = {at: n for n, at in enumerate(times)}
+        order = [last[at] for at in sorted(last)]
+        times, values, dated = ([column[n] for n in order] if column else () for column in (times, values, dated))
+    if not _whole(values):
+        values = [*map(_kept, values)]
+    if times is series.times and values is series.values:
         return series
-    dated: Sequence[int | None] = series.as_of or [None] * len(times)
-    rows = {t: (v, a) for t, v, a in zip(times, series.values, dated, strict=True)}
-    order = sorted(rows)
-    stamps = [a for t in order if (a := rows[t][1]) is not None]
-    return Series(series.metric, order, [rows[t][0] for t in order], series.unit, stamps)
+    return Series(series.metric, times, values, series.unit, dated)
+
+
+def _whole(values: Sequence[float]) -> bool:
+    """Only a sum of whole numbers is one."""
+    return type(sum(values)) is int
+
+
+def _kept(value: float) -> float:
+    return value if type(value) is int else _read_value(_milli(value))
 
 
 # ---------------------------------------------------------------- writing
@@ -70,12 +110,13 @@ def normal(series: Series) -> Series:
 
 def _column(blob: bytearray, numbers: Sequence[int], scale: int = 1) -> Header:
     """[count, first, step, width, offset] of `numbers` times `scale`."""
-    deltas = list(map(sub, numbers[1:], numbers))
-    low, high = (min(deltas), max(deltas)) if deltas else (0, 0)
-    step = abs(low) if low == high else gcd(*deltas)
+    deltas = [*map(sub, islice(numbers, 1, None), numbers)]
+    few = set(deltas)
+    step = gcd(*few)
     if step > 1:
-        deltas = [low // step] * len(deltas) if low == high else [delta // step for delta in deltas]
-        low, high = low // step, high // step
+        parts = {delta: delta // step for delta in few}
+        deltas, few = [*map(parts.__getitem__, deltas)], {*parts.values()}
+    low, high = min(few, default=0), max(few, default=0)
     width = next(code for code, bits in WIDTHS if -(1 << bits) <= low and high < 1 << bits)
     start = len(blob)
     blob += array(width, deltas).tobytes()
@@ -84,9 +125,9 @@ def _column(blob: bytearray, numbers: Sequence[int], scale: int = 1) -> Header:
 
 def _values(blob: bytearray, values: Sequence[float]) -> Header:
     """In thousandths. Whole numbers, the common case, take the short way to the same bytes."""
-    if {*map(type, values)} <= {int}:
+    if _whole(values):
         return _column(blob, values, 1000)  # type: ignore[arg-type]
-    return _column(blob, [round(value * 1000) for value in values])
+    return _column(blob, [*map(_milli, values)])
 
 
 def _milli(value: float) -> int:
@@ -94,13 +135,7 @@ def _milli(value: float) -> int:
 
 
 def _series(blob: bytearray, series: Series) -> Header:
-    ordered = normal(series)
-    return [
-        ordered.metric,
-        ordered.unit,
-        _column(blob, ordered.times),
-        _values(blob, ordered.values),
-    ]
+    return [series.metric, series.unit, _column(blob, series.times), _values(blob, series.values)]
 
 
 def _readings(readings: Iterable[Reading]) -> Header:
@@ -131,7 +166,7 @@ def _document(blob: bytearray, document: Document) -> Header:
 
 
 def _dates(blob: bytearray, document: Document) -> Header:
-    return [document.as_of, [_column(blob, s.as_of) if s.as_of else None for s in map(normal, document.series)]]
+    return [document.as_of, [_column(blob, s.as_of) if s.as_of else None for s in document.series]]
 
 
 # ---------------------------------------------------------------- reading

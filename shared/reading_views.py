@@ -217,7 +217,8 @@ def origins(user: str, day: date, metric: str, source: str, resource: str, fresh
 
 def origin(found: provenance.Origin, metric: str, glucose_unit: str) -> shapes.Origin:
     section, source = found.section, provider(found.section.key.source)
-    stats = summarise(section.documents())
+    documents = section.documents()
+    stats = summarise(documents)
     return shapes.Origin(
         source=source.id,
         name=source.name,
@@ -226,7 +227,7 @@ def origin(found: provenance.Origin, metric: str, glucose_unit: str) -> shapes.O
         revision=section.rev,
         received_at=iso_or_none(section.received),
         corrected_at=iso_or_none(section.corrected),
-        as_of=iso(section.known_at()),
+        as_of=iso(section.known_at(documents)),
         mapping_version=section.mapping_version,
         unsigned=section.unsigned,
         job=section.by,

@@ -19,7 +19,7 @@ import orjson
 from botocore.exceptions import ClientError
 
 from shared import connections, fetching, raw, sections, zones
-from shared.commit import Change, commit, proposal
+from shared.commit import Change, Proposal, commit, proposal
 from shared.connections import Connection
 from shared.errors import ProviderChangedError
 from shared.filing import Filed, samples_of
@@ -196,10 +196,9 @@ class Reply:
         stored = sections.read(change.key for change in changes)
         for change in changes:
             section = stored[change.key]
-            proposed = proposal(section, change, by)
-            told = change.key in self.written and proposed and proposed.hash == section.hash
-            if not (told or is_same(section, proposed)):
-                said.append(commit(sections, change, by, section))
+            made = proposal(section, change, by)
+            if made and not (is_same(made) or (change.key in self.written and not made.differs)):
+                said.append(commit(sections, change, by, made))
         announcements = [announcement for announcement in said if announcement]
         announce(announcements)
         self.written.update(announcement.key for announcement in announcements)
@@ -255,8 +254,8 @@ def has_more(section: Section, news: News) -> bool:
     return bool(more or set(section.ids) - now.keys() - news.deleted)
 
 
-def is_same(section: Section, proposed: Section | None) -> bool:
+def is_same(made: Proposal) -> bool:
     """Nothing but the mapping's version differs."""
-    if proposed is None or proposed.hash == section.hash or proposed.hash[1:] != section.hash[1:]:
+    if not made.differs or made.section.hash[1:] != made.seen.hash[1:]:
         return False
-    return proposed.documents() == section.documents()
+    return made.section.documents() == made.seen.documents()

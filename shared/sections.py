@@ -76,9 +76,9 @@ class Section:
     def documents(self) -> list[Document]:
         return unpack(self.data, self.key.day) if self.data else []
 
-    def known_at(self) -> int:
-        """How old the newest knowledge in it is: of a whole answer, or of the youngest part."""
-        return max([self.as_of, *(document.as_of or 0 for document in self.documents())])
+    def known_at(self, documents: Iterable[Document]) -> int:
+        """How old the newest knowledge in it is, given its documents: of a whole answer, or of the youngest part."""
+        return max([self.as_of, *(document.as_of or 0 for document in documents)])
 
 
 def read(keys: Iterable[Key]) -> dict[Key, Section]:

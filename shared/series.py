@@ -155,7 +155,7 @@ def rolled(metric: str, rows: Iterable[Row], width: int) -> list[Row]:
         stretches.setdefault(start, []).append(row)
     found = []
     for start, part in sorted(stretches.items()):
-        if stats := statistics(metric, [(row.at, row.value) for row in part]):
+        if stats := statistics(metric, [row.at for row in part], [row.value for row in part]):
             value = stats.day_value(metric)
             found.append(Row(start, part[0].offset, value, stats.n, stats.low, stats.high))
     return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, compress
 from typing import Any, TypeAlias
 
 from shared.catalogue import METRICS
@@ -12,6 +13,7 @@ from shared.nights import joined
 
 Point: TypeAlias = tuple[int | None, float]
 """(instant, or None for a whole day's figure, value)."""
+Column: TypeAlias = tuple[Sequence[int | None], Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,42 +55,49 @@ class Stats:
 def summarise(documents: Iterable[Document]) -> dict[str, Stats]:
     """What the person entered beats what a device measured, and figures for the day beat samples of the same metric.
     What the catalogue flags as implausible is left out."""
-    points: dict[tuple[str, bool, bool], list[Point]] = {}
     told = joined(documents)
+    found: dict[tuple[str, bool, bool], list[Column]] = {}
     for document in told:
-        for metric, total, found in _points(document):
-            points.setdefault((metric, document.manual, total), []).extend(found)
+        for metric, total, column in _columns(document):
+            found.setdefault((metric, document.manual, total), []).append(column)
     stands = {}
-    for metric, manual, total in sorted(points):  # the last of a metric's
-        rows = points[metric, manual, total]
+    for metric, manual, total in sorted(found):  # the last of a metric's
         # Two records of one value at one instant are one sample: a phone that is restored may name all of it anew.
-        once = rows if total or len(told) == 1 else dict.fromkeys(rows)
-        if stats := statistics(metric, once, total, manual):
+        times, values = _one(found[metric, manual, total], once=not total and len(told) > 1)
+        if stats := statistics(metric, times, values, total, manual):
             stands[metric] = stats
     return stands
 
 
-def _points(document: Document) -> Iterator[tuple[str, bool, Iterable[Point]]]:
-    """(metric, whether of the whole day, points); a column at a time."""
+def _columns(document: Document) -> Iterator[tuple[str, bool, Column]]:
+    """(metric, whether of the whole day, instants and values)."""
     for reading in document.readings:
-        yield reading.metric, reading.at is None, [(reading.at, reading.value)]
+        yield reading.metric, reading.at is None, ((reading.at,), (reading.value,))
     for series in document.series:
-        yield series.metric, False, zip(series.times, series.values, strict=True)
+        yield series.metric, False, (series.times, series.values)
 
 
-def statistics(metric: str, rows: Iterable[Point], total: bool = False, manual: bool = False) -> Stats | None:
-    """Of (instant, value) pairs, without those the catalogue flags; None where none is left."""
-    low, high = METRICS[metric].flag
-    kept = [(at, value) for at, value in rows if low <= value <= high]
-    if not kept:
+def _one(columns: Sequence[Column], once: bool) -> Column:
+    if len(columns) == 1:
+        return columns[0]
+    points: Iterable[Point] = chain.from_iterable(zip(*column, strict=True) for column in columns)
+    times, values = zip(*(dict.fromkeys(points) if once else points), strict=True)
+    return times, values
+
+
+def statistics(
+    metric: str, times: Sequence[int | None], values: Sequence[float], total: bool = False, manual: bool = False
+) -> Stats | None:
+    """Of a column, without what the catalogue flags; None where nothing is left."""
+    flag = METRICS[metric].flag
+    if not flag.hold(values):
+        fine = [flag.holds(value) for value in values]
+        times, values = [*compress(times, fine)], [*compress(values, fine)]
+    if not values:
         return None
-    values = [value for _, value in kept]
-    at, last = max(kept, key=_instant)
-    return Stats(total, len(values), min(values), max(values), sum(values), last, at, manual)
-
-
-def _instant(row: Point) -> int:
-    return row[0] or 0
+    spread = set(values)
+    at = max(filter(None, times), default=times[0])
+    return Stats(total, len(values), min(spread), max(spread), sum(values), values[times.index(at)], at, manual)
 
 
 def _short(value: float) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 from shared import sections
 from shared.budget import Budget
-from shared.commit import Announcement
+from shared.commit import Announcement, Proposal
 from shared.connections import Connection
 from shared.errors import TributaryError
 from shared.filing import Answer, Filed
@@ -34,6 +34,8 @@ class Question:
     replies: list[Any] = field(default_factory=list)
     as_of: int = 0
     filed: Filed | None = None
+    proposed: dict[sections.Key, Proposal] = field(default_factory=dict)
+    """What the answer makes of the sections, as they were when it came."""
     changed: bool = False
     said: list[Announcement] = field(default_factory=list)
     begun: bool = False

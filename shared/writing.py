@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from shared import connections, jobs, sections, zones
-from shared.commit import Announcement, Change, commit
+from shared.commit import Announcement, Change, Proposal, commit, proposal
+from shared.fetching import proposals
 from shared.freshness import unannounced
 from shared.jobs import now_ms
 from shared.local_time import Zones
@@ -65,14 +66,26 @@ def written(visit: Visit, question: Question) -> list[Announcement]:
         logger().warning("records skipped", extra={"job": visit.job.id, **counts})
     if not (question.changed or question.begun):
         return []
-    stored = sections.read(change.key for change in question.filed.changes)
-    living = unburied(visit, question, stored)
-    said = [
-        commit(sections, replace(change.only(living), raw=pointer(question, change, section)), visit.job.id, section)
-        for change, section in ((change, stored[change.key]) for change in question.filed.changes)
-    ]
-    question.said = [announcement for announcement in said if announcement]
+    proposed = latest(visit, question)
+    living = unburied(visit, question, {key: made.seen for key, made in proposed.items()})
+    for change in question.filed.changes:
+        made, known = proposed.get(change.key), change.only(living)
+        if made and known is not change:
+            made = proposal(made.seen, known, visit.job.id)
+        if made:
+            raw = pointer(question, change, made.seen)
+            announcement = commit(sections, replace(known, raw=raw), visit.job.id, made.pointing(raw))
+            question.said += [announcement] if announcement else []
     return question.said
+
+
+def latest(visit: Visit, question: Question) -> dict[sections.Key, Proposal]:
+    """What was proposed when the answer came; anew of sections that this visit has written since."""
+    assert question.filed is not None
+    behind = {announcement.key for asked in visit.questions for announcement in asked.said}
+    again = [change for change in question.filed.changes if change.key in behind]
+    kept = {key: made for key, made in question.proposed.items() if key not in behind}
+    return kept | proposals(again, visit.job.id)
 
 
 def pointer(question: Question, change: Change, section: sections.Section) -> str:
@@ -88,7 +101,9 @@ def unburied(
 ) -> Callable[[Document], bool]:
     """Tells the documents that were deleted after they were fetched; only those not here yet need asking about."""
     assert question.filed is not None
-    new = [d.id for c in question.filed.changes for d in c.news.documents if d.id and d.id not in stored[c.key].ids]
+    here = {key: frozenset(section.ids) for key, section in stored.items()}
+    changes = [change for change in question.filed.changes if change.key in here]
+    new = [d.id for c in changes for d in c.news.documents if d.id and d.id not in here[c.key]]
     graves = sections.buried(visit.connection.user, visit.provider.id, question.resource.name, new, now_ms())
     return lambda document: graves.get(document.id, 0) <= (document.as_of or question.as_of)
 

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from shared import commit, jobs
+from shared import commit, fetching, jobs
 from shared.commit import Change
 from shared.raw import RawObject
 from shared.sections import Section
@@ -187,11 +187,12 @@ def nothing_repaired(patch: pytest.MonkeyPatch) -> None:
     """A section that says it already is done with, by whomever it was written: the day and the app never hear of it."""
     propose = commit.proposal
 
-    def proposal(section: Section, change: Change, by: str) -> Section | None:
-        proposed = propose(section, change, by)
-        return proposed if proposed and proposed.hash != section.hash else None
+    def proposal(section: Section, change: Change, by: str) -> commit.Proposal | None:
+        made = propose(section, change, by)
+        return made if made and made.differs else None
 
-    patch.setattr(commit, "proposal", proposal)
+    for module in (commit, fetching):
+        patch.setattr(module, "proposal", proposal)
 
 
 @pytest.mark.parametrize("wrong", [raw_kept_last, nothing_repaired])

@@ -176,7 +176,7 @@ def test_no_rate_over_a_gap_a_blink_or_what_could_not_be_measured() -> None:
 
 
 def section(source: str, series: tuple[Series, ...], resource: str = "r") -> Section:
-    packed, _ = pack([Document(series=series, offset=60)])
+    packed = pack([Document(series=series, offset=60)]).data
     return Section(Key("ada", "2026-11-02", source, resource), 1, data=packed)
 
 

@@ -30,7 +30,7 @@ points = st.dictionaries(
 
 
 def section(*documents: Document) -> Section:
-    packed, _ = pack(documents)
+    packed = pack(documents).data
     return Section(Key("ada", "2026-11-02", "ring", "beats"), 1, data=packed)
 
 
