@@ -97,7 +97,7 @@ def proposal(section: Section, change: Change, by: str) -> Proposal | None:
     ids = tuple(sorted(filter(None, known.documents)))
     received, corrected = (section.received, news.as_of) if section.rev else (news.as_of, 0)
     made = Section(
-        section.key, section.rev, known.as_of, by, bytes([change.version]) + packed.digest, packed.data,
+        section.key, section.rev + 1, known.as_of, by, bytes([change.version]) + packed.digest, packed.data,
         change.raw or section.raw, ids, holds(joined(packed.documents)), received, corrected,
         change.unsigned or (section.unsigned and not news.whole),
     )  # fmt: skip
@@ -119,7 +119,7 @@ def commit(store: Store, change: Change, by: str, made: Proposal | None = None) 
         if not made.differs:
             return publish(store, made.seen, made.seen.documents(), change.kind) if made.seen.by == by else None
         if store.put(made.section, made.seen.rev):
-            return publish(store, replace(made.section, rev=made.seen.rev + 1), made.documents, change.kind)
+            return publish(store, made.section, made.documents, change.kind)
         made = proposal(store.read([change.key])[change.key], change, by)
     return None
 

@@ -77,8 +77,8 @@ def file(answer: Answer) -> Filed:
             f"{answer.provider.name} {answer.resource.name}: no record could be read ({skipped[0].reason})"
         )
     gone = frozenset(deletions)
-    found = (change for app, days in apps.items() for change in changes(replace(answer, app=app), days, gone))
-    return Filed(list(found), deletions, skipped)
+    whose = ((replace(answer, app=app) if app else answer, days) for app, days in apps.items())
+    return Filed([change for each, days in whose for change in changes(each, days, gone)], deletions, skipped)
 
 
 def changes(answer: Answer, days: Mapping[str, list[Document]], deleted: frozenset[str]) -> Iterator[Change]:

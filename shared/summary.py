@@ -90,6 +90,9 @@ def statistics(
 ) -> Stats | None:
     """Of a column, without what the catalogue flags; None where nothing is left."""
     flag = METRICS[metric].flag
+    if len(values) == 1:
+        value = values[0]
+        return Stats(total, 1, value, value, value, value, times[0], manual) if flag.holds(value) else None
     if not flag.hold(values):
         fine = [flag.holds(value) for value in values]
         times, values = [*compress(times, fine)], [*compress(values, fine)]
@@ -97,7 +100,8 @@ def statistics(
         return None
     spread = set(values)
     at = max(filter(None, times), default=times[0])
-    return Stats(total, len(values), min(spread), max(spread), sum(values), values[times.index(at)], at, manual)
+    last = values[-1] if at and times[-1] == at else values[times.index(at)]
+    return Stats(total, len(values), min(spread), max(spread), sum(values), last, at, manual)
 
 
 def _short(value: float) -> float:

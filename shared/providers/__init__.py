@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias, cast, get_args
+from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias, cast
 
-from shared.catalogue import Kind
+from shared.catalogue import KINDS, Kind
 from shared.errors import ProviderChangedError, TributaryError, UnknownProviderError
 from shared.providers.asking import (
     ByDate,
@@ -342,7 +342,7 @@ class Provider:
     def kind_of(self, name: str) -> Kind:
         """What the person wore or stepped on for a section of this name."""
         kind = name.partition("@")[2].partition(":")[0]
-        return cast(Kind, kind) if kind in get_args(Kind) else self.kind
+        return cast(Kind, kind) if kind in KINDS else self.kind
 
     def tells(self, resource: Resource) -> bool:
         """Whether the vendor's webhooks say when this resource has news."""

@@ -271,10 +271,11 @@ def readings(values: Mapping[str, float | None], at: int | None = None) -> tuple
 
 def samples(metric: str, record: Json, field: str) -> Iterator[Series]:
     """{"<seconds from the start>": value}, in no order. What is not above 0 says why nothing was measured."""
-    start = record["startTimeInSeconds"]
-    found = {1000 * (start + int(at)): value for at, value in (record.get(field) or {}).items() if value and value > 0}
+    start, found = 1000 * record["startTimeInSeconds"], record.get(field) or {}
+    if not all(found.values()) or min(found.values(), default=0) <= 0:
+        found = {at: value for at, value in found.items() if value and value > 0}
     if found:
-        yield Series(metric, list(found), list(found.values()))
+        yield Series(metric, [start + 1000 * at for at in map(int, found)], [*found.values()])
 
 
 def stages(record: Json) -> tuple[Stage, ...]:

@@ -163,8 +163,9 @@ def stages(start: int, record: Json) -> tuple[Stage, ...]:
 
 def sampled(metric: str, samples: dict[str, Any]) -> Series:
     start, step = instant(samples["timestamp"])[0], round(samples["interval"] * 1000)
-    kept = [(start + i * step, v) for i, v in enumerate(samples["items"]) if v is not None]
-    return Series(metric, [t for t, _ in kept], [v for _, v in kept])
+    values = samples["items"]
+    heard = [n for n, value in enumerate(values) if value is not None]
+    return Series(metric, [start + n * step for n in heard], [values[n] for n in heard])
 
 
 def version(record: Json) -> int | None:
