@@ -59,6 +59,8 @@ def since(document: Document, instant: int) -> Document | None:
     """What of the document is known from `instant` on: all or nothing of a record, single ones of samples."""
     if document.id or all(not series.as_of for series in document.series):
         return document if age(document) >= instant else None
+    if all(s.as_of and min(s.as_of) >= instant for s in document.series):
+        return document
     series = tuple(picked(s, [i for i, a in enumerate(s.as_of) if a >= instant]) for s in document.series)
     kept = tuple(s for s in series if s.times)
     return replace(document, series=kept) if kept else None

@@ -123,6 +123,8 @@ def millis(at: datetime) -> int:
 def instant(text: str) -> tuple[int, int | None]:
     """An ISO 8601 time as (milliseconds, offset in minutes). Without an offset it is read as UTC, offset None."""
     at = datetime.fromisoformat(text)
+    if at.tzinfo is UTC:  # as nearly everybody writes it
+        return millis(at), 0
     if at.tzinfo is None:
         return millis(at.replace(tzinfo=UTC)), None
     offset = at.utcoffset()

@@ -15,7 +15,7 @@ import zlib
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import accumulate, islice
+from itertools import accumulate
 from math import gcd
 from operator import attrgetter, is_, lt, sub
 from typing import Any, NamedTuple, TypeVar
@@ -85,10 +85,11 @@ def _reading(reading: Reading) -> Reading:
 def normal(series: Series) -> Series:
     """Sorted by time, one value an instant: the later of two in the same delivery."""
     times, values, dated = series.times, series.values, series.as_of
-    if not all(map(lt, times, islice(times, 1, None))):
+    if not all(map(lt, times, times[1:])):
         last = {at: n for n, at in enumerate(times)}
         order = [last[at] for at in sorted(last)]
-        times, values, dated = ([column[n] for n in order] if column else () for column in (times, values, dated))
+        times, values = [times[n] for n in order], [values[n] for n in order]
+        dated = [dated[n] for n in order] if dated else ()
     if not _whole(values):
         values = [*map(_kept, values)]
     if times is series.times and values is series.values:
@@ -110,7 +111,7 @@ def _kept(value: float) -> float:
 
 def _column(blob: bytearray, numbers: Sequence[int], scale: int = 1) -> Header:
     """[count, first, step, width, offset] of `numbers` times `scale`."""
-    deltas = [*map(sub, islice(numbers, 1, None), numbers)]
+    deltas = [*map(sub, numbers[1:], numbers)]
     few = set(deltas)
     step = gcd(*few)
     if step > 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -144,15 +144,19 @@ def no_newer(document: Document, received: int | None) -> Document:
 
 def span(record: Json) -> tuple[int, int]:
     """Start and end; of a single instant, twice that."""
-    start = instant(record["start"])[0]
-    return start, instant(record["end"])[0] if record.get("end") else start
+    start = read(record["start"])[0]
+    return start, read(record["end"])[0] if record.get("end") else start
 
 
-def offset(record: Json, at: int, field: str = "zone_offset") -> int | None:
-    """The wearer's minutes east of UTC at that instant, by the record's own zone, or else by its own offset. None where
-    it says neither: the phone's present zone is not that of its history."""
-    if record.get("zone"):
-        there = datetime.fromtimestamp(at / 1000, zone(record["zone"])).utcoffset()
+read = lru_cache(maxsize=64)(instant)
+"""Of a single record start and end are looked at several times, and are often the same."""
+
+
+def offset(record: Json, at: int, field: str = "zone_offset", named: str | None = None) -> int | None:
+    """The wearer's minutes east of UTC at that instant, by the zone `named` or the record's own, or else by its own
+    offset. None where it says neither: the phone's present zone is not that of its history."""
+    if named or record.get("zone"):
+        there = datetime.fromtimestamp(at / 1000, zone(named or record["zone"])).utcoffset()
         return None if there is None else round(there.total_seconds() / 60)
     text = record.get(field) or record.get("zone_offset")
     if not text:

@@ -81,4 +81,5 @@ def column(record: Json, table: Quantities) -> Series:
 
 def unit_of(part: Json) -> str:
     """A millimole may name the molar mass that it was converted with: mmol<180.1558800000541>/L."""
-    return MOLAR_MASS.sub("mmol/", part.get("unit") or "")
+    unit = part.get("unit") or ""
+    return MOLAR_MASS.sub("mmol/", unit) if "<" in unit else unit

@@ -2,9 +2,10 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 from shared.errors import SkipRecordError
 from shared.model import HOUR, MINUTE, Deletion, Document, Episode, Item, Series, millis
@@ -31,35 +32,31 @@ OFFSET = r"Z|[+-]\d{1,2}:\d{1,2}(?::\d{1,2})?"
 DATE, CLOCK = r"(\d{4})-(\d{1,2})-(\d{1,2})", r"(\d{1,2}):(\d{1,2})(?::(\d{1,2})(\.\d+)?)?"
 TIME = re.compile(rf"{DATE}[T ]{CLOCK}({OFFSET})?", re.ASCII)
 WEST, EAST = -12 * HOUR, 14 * HOUR
+Sample: TypeAlias = tuple[float, float | None, int | None]
+"""Value, rate, and the offset that the wearer's clock had."""
 
 
 def egvs(reply: Json) -> Iterator[Item]:
-    """A page is one document per offset the wearer's clock had, its columns sorted: Dexcom promises no order."""
-    samples: dict[int, Document] = {}
-    for item in egv(reply):
-        if isinstance(item, Document):
-            samples[item.series[0].times[0]] = item
-        else:
-            yield item
-    by_offset: dict[int | None, dict[str, dict[int, float]]] = {}
-    for at, sample in sorted(samples.items()):
-        columns = by_offset.setdefault(sample.offset, {})
-        for series in sample.series:
-            columns.setdefault(series.metric, {})[at] = series.values[0]
-    for offset, columns in by_offset.items():
-        yield Document(offset=offset, series=tuple(Series(m, list(c), list(c.values())) for m, c in columns.items()))
+    """A page is one document per offset the wearer's clock had, its columns sorted: Dexcom promises no order. Values
+    are mg/dL whatever `unit` says: it follows nothing, and is "unknown" for some."""
+    samples: dict[int, Sample] = {}
 
+    @per_record("records")
+    def noted(record: Json) -> Iterable[Item]:
+        at = instant_of(record["systemTime"])
+        if record["value"] is not None:
+            samples[at] = number(record["value"]), rate_of(record), offset_of(record)
+        return ()
 
-@per_record("records")
-def egv(record: Json) -> Iterator[Document]:
-    """One sample. Values are mg/dL whatever `unit` says: it follows nothing, and is "unknown" for some."""
-    value, at = record["value"], instant_of(record["systemTime"])
-    if value is None:
-        return
-    series, rate = [Series("glucose", (at,), (number(value),))], rate_of(record)
-    if rate is not None:
-        series.append(Series("glucose_rate", (at,), (rate,)))
-    yield Document(offset=offset_of(record), series=tuple(series))
+    yield from noted(reply)  # what could not be read
+    by_offset: dict[int | None, list[int]] = {}
+    for at in sorted(samples):
+        by_offset.setdefault(samples[at][2], []).append(at)
+    for offset, times in by_offset.items():
+        rated = [at for at in times if samples[at][1] is not None]
+        rates = Series("glucose_rate", rated, [samples[at][1] or 0 for at in rated])
+        series = Series("glucose", times, [samples[at][0] for at in times])
+        yield Document(offset=offset, series=(series, rates) if rated else (series,))
 
 
 @per_record("records")
@@ -116,9 +113,9 @@ def instant_of(text: str) -> int:
     match = TIME.fullmatch(text)
     if match is None:
         raise SkipRecordError("the time is not one Dexcom documents")
-    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
-    at = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-    return millis(at) + round(float(match[7] or 0) * 1000) - east(match[8] or "Z")
+    year, month, day, hour, minute, second, fraction, offset = match.groups()
+    at = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second or 0), tzinfo=UTC)
+    return millis(at) + (round(float(fraction) * 1000) if fraction else 0) - east(offset or "Z")
 
 
 def offset_of(record: Json) -> int | None:
@@ -129,6 +126,7 @@ def offset_of(record: Json) -> int | None:
     return round(east(match[8]) / MINUTE)
 
 
+@lru_cache(maxsize=64)
 def east(offset: str) -> int:
     """Milliseconds east of UTC."""
     if offset == "Z":

@@ -92,12 +92,11 @@ def document(
 ) -> Document:
     """As old as its end: whatever deletes it is newer, and whoever tells of it again says nothing new."""
     start, end = pushing.span(record)
-    metadata = record.get("metadata") or {}
-    zone = record.get("zone") or next(filter(None, map(metadata.get, ZONES)), None)
+    zone = record.get("zone") or next(filter(None, map((record.get("metadata") or {}).get, ZONES)), None)
     source = record.get("source") or {}
     return Document(
         id=record["source_id"],
-        offset=pushing.offset({**record, "zone": zone}, end if episode else start),
+        offset=pushing.offset(record, end if episode else start, named=zone),
         as_of=end,
         readings=readings,
         series=series,
