@@ -117,14 +117,15 @@ def commit(store: Store, change: Change, by: str, made: Proposal | None = None) 
     made = made or proposal(store.read([change.key])[change.key], change, by)
     while made:
         if not made.differs:
-            return publish(store, made.seen, made.seen.documents(), change.kind) if made.seen.by == by else None
+            return publish(store, made.seen, change.kind) if made.seen.by == by else None
         if store.put(made.section, made.seen.rev):
-            return publish(store, made.section, made.documents, change.kind)
+            return publish(store, made.section, change.kind, made.documents)
         made = proposal(store.read([change.key])[change.key], change, by)
     return None
 
 
-def publish(store: Store, section: Section, documents: Sequence[Document], kind: Kind) -> Announcement:
-    """Everything that follows a write, for a section as stored."""
-    store.set_slot(section.key, section.rev, section.known_at(documents), kind, summarise(documents))
+def publish(store: Store, section: Section, kind: Kind, documents: Sequence[Document] = ()) -> Announcement:
+    """Everything that follows a write, for a section as stored; its `documents`, where they are at hand."""
+    told = documents or section.documents()
+    store.set_slot(section.key, section.rev, section.known_at(told), kind, summarise(told))
     return Announcement(section.key, section.rev)
