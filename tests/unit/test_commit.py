@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from shared.commit import Announcement, Change, commit
+from shared.commit import Announcement, Change, commit, proposal
 from shared.knowledge import News
 from shared.model import Document, Reading
 from shared.sections import Key, Section
@@ -69,6 +69,18 @@ def fetcher(world: World, job: str) -> None:
     world.fetched[world.clock] = world.vendor
     news = News(world.clock, (document(world.vendor),), whole=True)
     world.announce(commit(world, Change(KEY, news, "ring"), job))
+
+
+def looker(world: World, job: str) -> None:
+    """As a worker does it: looks what is new, keeps the raw reply, and only then writes what it made of it."""
+    world.steps()
+    world.clock += 1
+    world.fetched[world.clock] = world.vendor
+    change = Change(KEY, News(world.clock, (document(world.vendor),), whole=True), "ring")
+    made = proposal(world.read([KEY])[KEY], change, job)
+    if made:
+        world.steps()
+        world.announce(commit(world, change, job, made))
 
 
 def pusher(as_of: int, steps: int) -> Callable[[World, str], None]:
@@ -140,8 +152,12 @@ def check(world: World, expected: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("actors", "crashes"), [([fetcher], 4), ([fetcher, fetcher], 1), ([fetcher, fetcher, vendor_changes], 1)]
-)
+    ("actors", "crashes"),
+    [
+        ([fetcher], 4), ([fetcher, fetcher], 1), ([fetcher, fetcher, vendor_changes], 1), ([looker], 4),
+        ([looker, looker], 1), ([looker, fetcher, vendor_changes], 0),
+    ],
+)  # fmt: skip
 def test_two_workers_that_fetch(actors: list[Actor], crashes: int) -> None:
     """The last fetch to begin decides, in whatever order the replies are written."""
     worlds = list(explore(actors, crashes))
@@ -156,8 +172,9 @@ def test_two_workers_that_were_pushed_to() -> None:
 
 
 def test_a_stale_push_and_a_fresh_whole_answer() -> None:
-    for world in explore([pusher(0, 7), fetcher], 1):
-        check(world, 1000)
+    for whole in (fetcher, looker):
+        for world in explore([pusher(0, 7), whole], 1):
+            check(world, 1000)
 
 
 def test_the_check_bites() -> None:

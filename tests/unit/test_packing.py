@@ -57,6 +57,21 @@ def test_what_goes_in_comes_out(given: list[Document]) -> None:
     assert [plain(d) for d in unpack(packed, "2026-11-20")] == [plain(d) for d in sorted(given, key=lambda d: d.id)]
 
 
+unkept = st.builds(Series, st.just("glucose"), st.lists(instants, min_size=3, max_size=3), st.lists(st.one_of(
+    st.integers(0, 300), st.floats(0, 300)), min_size=3, max_size=3))  # fmt: skip
+mapped = st.builds(Reading, st.just("steps"), st.floats(0, 300), instants)
+
+
+@given(st.lists(st.builds(Document, st.just("d"), st.just("2026-11-20"), readings=st.tuples(mapped),
+                          series=st.tuples(unkept)), max_size=1))  # fmt: skip
+def test_what_comes_out_is_known_when_it_goes_in(given: list[Document]) -> None:
+    """To the spelling of a whole number: the day is summarised from what was packed, or from what was read again."""
+    packed = pack(given)
+    again = unpack(packed.data, "2026-11-20")
+    assert repr([plain(d) for d in packed.documents]) == repr([plain(d) for d in again])
+    assert pack(again) == packed
+
+
 @given(st.lists(documents, max_size=4, unique_by=lambda d: d.id), instants)
 def test_the_hash_is_of_the_content_only(given: list[Document], later: int) -> None:
     again = [replace(d, as_of=later) for d in reversed(given)]

@@ -1,0 +1,95 @@
+"""What an answer makes of a section is looked at when it comes and written later: what may have happened in between."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from shared import connections, fetching, sections, writing
+from shared.aws import dynamodb
+from shared.jobs import Job
+from shared.local_time import Zones
+from shared.providers import Window
+from shared.providers.registry import provider
+from shared.visits import Question, Visit
+from tests.functions.system import System
+
+DAY = date(2026, 11, 20)
+OURA = provider("oura")
+
+
+def visit(held: connections.Connection, *said: tuple[int, int]) -> Visit:
+    """Answers about the same day: when the fetch began, and the score it brought."""
+    resource = OURA.resource("daily_sleep")
+    questions = []
+    for as_of, score in said:
+        reply = {"data": [{"id": "night", "day": str(DAY), "score": score}]}
+        questions.append(Question(resource, Window(DAY, DAY), replies=[reply], as_of=as_of))
+    return Visit(Job(id=f"job-{said}", reason="sync", as_of=1, connection=held.id), held, OURA, Zones(), questions)
+
+
+def put(found: Visit) -> list[bool]:
+    """All looked at first, then all written: of each try to put a section, whether it was refused."""
+    refused = []
+
+    def note(http_response: Any, **_: Any) -> None:
+        refused.append(http_response.status_code != 200)
+
+    for question in found.questions:
+        fetching.compare(found, question)
+    events = dynamodb().meta.events
+    events.register("after-call.dynamodb.PutItem", note)
+    try:
+        for question in found.questions:
+            writing.written(found, question)
+    finally:
+        events.unregister("after-call.dynamodb.PutItem", note)
+    return refused
+
+
+def score(user: str) -> tuple[int, float]:
+    [section] = sections.sections(user, str(DAY), str(DAY), consistent=True)
+    [document] = section.documents()
+    return section.rev, document.readings[0].value
+
+
+@pytest.mark.parametrize("said", [[(1, 70), (2, 80)], [(2, 80), (1, 70)]])
+def test_two_answers_of_one_visit_meet_in_a_day(standing: System, said: list[tuple[int, int]]) -> None:
+    """What the visit wrote itself is read again before, so that no put is tried in vain. The newer answer stands."""
+    held = connections.establish(f"meets-{said}", OURA, "", (), "UTC")
+    refused = put(visit(held, *said))
+    assert refused == [False] * (2 if said[0] < said[1] else 1)
+    assert score(held.user) == (len(refused), 80)
+
+
+def test_what_somebody_else_wrote_in_between_is_found_by_the_put(standing: System) -> None:
+    held = connections.establish("in between", OURA, "", (), "UTC")
+    slow, quick = visit(held, (2, 80)), visit(held, (1, 70))
+    for question in slow.questions:
+        fetching.compare(slow, question)
+    assert put(quick) == [False]
+    assert [a.rev for a in writing.written(slow, slow.questions[0])] == [2]
+    assert score(held.user) == (2, 80)
+
+
+def test_nor_does_an_older_answer_overwrite_a_newer_one_then(standing: System) -> None:
+    held = connections.establish("older", OURA, "", (), "UTC")
+    slow, quick = visit(held, (1, 70)), visit(held, (2, 80))
+    for question in slow.questions:
+        fetching.compare(slow, question)
+    put(quick)
+    assert writing.written(slow, slow.questions[0]) == []
+    assert score(held.user) == (1, 80)
+
+
+def test_what_was_deleted_in_between_does_not_come_back(standing: System) -> None:
+    held = connections.establish("deleted", OURA, "", (), "UTC")
+    slow = visit(held, (1, 70))
+    fetching.compare(slow, slow.questions[0])
+    # By the clock, or the deletion would be long forgotten.
+    now = writing.now_ms()
+    sections.bury(held.user, "oura", "daily_sleep", {"night"}, now)
+    assert writing.written(slow, slow.questions[0]) == []
+    assert list(sections.sections(held.user, str(DAY), str(DAY), consistent=True)) == []
