@@ -51,6 +51,7 @@ def visit(connection: str) -> Visit:
 
 def wall(asked: Visit) -> float:
     begun = time.perf_counter()
+    fetching.prepare(asked, apps())
     fetching.answer(asked, apps())
     took = time.perf_counter() - begun
     assert not [question.error for question in asked.questions if question.error]

@@ -44,9 +44,9 @@ class Turns:
         self._expected = self._failures = self._pauses = 0
 
     def expect(self, calls: int) -> None:
-        """So many questions are about to be asked: the first of them leases for all."""
+        """So many questions are about to be asked, or will not be after all: the first of them leases for all."""
         with self._lock:
-            self._expected += calls
+            self._expected = max(0, self._expected + calls)
 
     def take(self, wish: Wish, first: bool) -> int:
         """Waits for a turn, and returns it. Raises OverBudgetError where it would come later than wished for."""

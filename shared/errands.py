@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from zlib import crc32
 
 from shared import connections, consents, control, jobs, runs, sections, tokens
 from shared.commit import Change, commit, publish
@@ -20,13 +21,18 @@ from shared.settings import settings
 from shared.writing import announce
 
 
-def fan_out(job: Job, queue: str) -> int:
-    """A vendor's event about one account becomes a job for each person who connected it; how many."""
-    held = connections.of_account(job.provider, job.account)
-    if not held:
+def fan_out(job: Job, people: list[str], queue: str) -> None:
+    """A vendor's event about one account becomes a job for each person who connected it. A visit to one person only is
+    made at once: see shared/sync.py. A word may move the account itself, so that it would not be found again."""
+    if not people:
         logger().info("nobody here is connected to that account", extra={"job": job.id, "provider": job.provider})
-    jobs.send(queue, [replace(job, id=f"{job.id}.{n}", account="", connection=c) for n, c in enumerate(held)])
-    return len(held)
+    jobs.send(queue, [for_person(job, connection) for connection in people])
+
+
+def for_person(job: Job, connection: str) -> Job:
+    """Under an id that is the same however many others connect the account meanwhile: what a dead worker wrote by it
+    is known again. It does not name the connection, which may be gone when the id is told."""
+    return replace(job, id=f"{job.id}.{crc32(connection.encode()):08x}", account="", connection=connection)
 
 
 def forget(job: Job, held: Connection) -> None:

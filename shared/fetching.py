@@ -23,7 +23,7 @@ from shared.payloads import disclose
 from shared.providers import Hosted, OAuth2, Request
 from shared.visits import Question, Visit
 
-PARALLEL = 16
+PARALLEL = 32
 
 
 @cache
@@ -31,35 +31,53 @@ def pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(PARALLEL, thread_name_prefix="fetch")
 
 
-def answer(visit: Visit, credentials: Apps, bulk: bool = False, until: int = 0) -> None:
-    """Fills in every question: its pages, what they become, and whether that differs from what is stored.
+def prepare(visit: Visit, credentials: Apps, bulk: bool = False, until: int = 0) -> None:
+    """Says how many questions are about to be asked, so that the first of all who prepare leases turns for them.
 
     Until `until` (milliseconds) there is time to wait for the turn of what is begun; `bulk` work leaves others theirs.
+    """
+    if asked := to_ask(visit):
+        app = credentials.app(visit.provider.id)
+        visit.budget = Budget.of(visit.provider, app, visit.connection.id, bulk, until)
+        visit.budget.expect(len(asked))
+
+
+def to_ask(visit: Visit) -> list[Question]:
+    return [question for question in visit.questions if question.request]
+
+
+def answer(visit: Visit, credentials: Apps) -> None:
+    """Fills in every question of a prepared visit: its pages, what they become, and whether that differs from what is
+    stored.
+
     What the vendor refuses stays with its question as `error`; what we do not understand is raised.
     """
     for question in visit.questions:
         question.as_of = visit.job.as_of
     if visit.job.payload:
         hand_out(visit)
-    asked = [question for question in visit.questions if question.request]
-    if asked:
-        app = credentials.app(visit.provider.id)
-        visit.budget = Budget.of(visit.provider, app, visit.connection.id, bulk, until)
-        try:
-            visit.provider = settled(visit.provider, app)
-            token = tokens.access_token(visit.provider, app, visit.connection, renewed=visit.renewed)
-        except (ReconnectError, RetryLaterError) as error:
-            for question in asked:
-                question.error = error
-        else:
-            visit.budget.expect(len(asked))
-            list(pool().map(asking(visit, app, token), asked))
+    if asked := to_ask(visit):
+        ask_all(visit, asked, credentials.app(visit.provider.id))
     for question in visit.questions:
         if question.error is None and not question.ordered:
             try:
                 compare(visit, question)
             except ProviderChangedError as error:  # the reply is kept all the same: it is what shows why
                 question.error = error
+
+
+def ask_all(visit: Visit, asked: list[Question], app: App) -> None:
+    try:
+        visit.provider = settled(visit.provider, app)
+        token = tokens.access_token(visit.provider, app, visit.connection, renewed=visit.renewed)
+    except Exception as error:
+        visit.budget.expect(-len(asked))
+        if not isinstance(error, ReconnectError | RetryLaterError):
+            raise
+        for question in asked:
+            question.error = error
+    else:
+        list(pool().map(asking(visit, app, token), asked))
 
 
 def hand_out(visit: Visit) -> None:

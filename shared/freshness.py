@@ -54,7 +54,8 @@ def one(held: Connection, provider: Provider, resource: Resource, as_of: int, no
 
 
 def asked(held: Connection, provider: Provider, resource: Resource, now: int) -> int:
-    """When it was last asked for: at its last look, if polls ran then. The connection knows that to the hour."""
+    """When it was last asked for: at its last look, if polls ran then. The connection knows that to the hour, and of
+    pushes to three."""
     due = last_due(provider, resource.name, held.turn, now)
     if due is None:
         return held.last_push_at
@@ -65,6 +66,7 @@ def asked(held: Connection, provider: Provider, resource: Resource, now: int) ->
 
 
 def heard(held: Connection) -> int:
+    """To three hours: see `NOTED` in shared/writing.py."""
     return max(held.last_push_at, held.since)
 
 

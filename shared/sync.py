@@ -3,21 +3,23 @@
     open → token → fetch (the whole batch in parallel) → map → keep raw → write sections, fill slots → announce → done
 
 A message is done only when its effect is durable. What must wait is sent as a copy and finished; what fails is given
-back to the queue alone.
+back to the queue alone. Sections and slots of the whole batch are written before any of it is announced, so that ten
+announcements share a call; a message is closed (its notes, its cursors) once its own are durable.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from shared import connections, events, jobs, log, outcomes, runs, zones
+from shared.commit import Announcement
 from shared.connections import Connection
 from shared.deferral import put_off, spread
 from shared.erasure import erase
-from shared.errands import aggregate, everyone, fan_out, forget, goodbye, rename, worry
+from shared.errands import aggregate, everyone, fan_out, for_person, forget, goodbye, rename, worry
 from shared.errors import (
     NotGrantedError,
     OverBudgetError,
@@ -26,7 +28,7 @@ from shared.errors import (
     RetryLaterError,
     cause_of,
 )
-from shared.fetching import answer
+from shared.fetching import answer, prepare
 from shared.freshness import measured
 from shared.jobs import Job, now_ms
 from shared.leaving import disconnect
@@ -39,11 +41,13 @@ from shared.raw import Answered, RawObject
 from shared.replay import replay
 from shared.secret import apps
 from shared.settings import settings
+from shared.signed import AwsError
 from shared.subscriptions import ensure
 from shared.visits import Visit, plan
-from shared.writing import write
+from shared.writing import announce, close, write
 
-OPENERS = 8
+OPENERS = 25
+"""As many as there are messages in a full batch: they do nothing but wait for others."""
 ERRANDS: dict[str, Callable[[Job], None]] = {
     "aggregate": aggregate,
     "everyone": everyone,
@@ -61,14 +65,18 @@ NOT_HERE = "no_connection"
 @dataclass
 class Errand:
     """A message on its way through: its job once it is read, its visit to a connection if it makes one, and what became
-    of it. `last`: should it fail, it is not delivered again. `same` are other hints that it answers."""
+    of it. `last`: should it fail, it is not delivered again. `same` are other hints that it answers, `people` the
+    connections of the account that it is about, and `error` is why its answers or their announcements were not taken.
+    """
 
     body: str
     last: bool = False
     same: tuple[str, ...] = ()
+    people: list[str] = field(default_factory=list)
     job: Job | None = None
     held: Connection | None = None
     visit: Visit | None = None
+    error: BaseException | None = None
     state: State | None = None
     cause: str = ""
     done: bool = False
@@ -93,7 +101,8 @@ class Errand:
 
 
 class Batch:
-    """The messages of one invocation: `open` them all, `keep_raw` once, `finish` each, then `tell` and `measure`.
+    """The messages of one invocation: `open` them all, `keep_raw` and `write` once, `finish` each, then `tell` and
+    `measure`.
     `until` (milliseconds) is how long they can wait for their turns at a vendor's; what is bulk leaves it to others.
     `receives` says how often each was delivered, where it is not the first time."""
 
@@ -104,34 +113,55 @@ class Batch:
 
     def open(self, messages: Iterable[tuple[str, str]]) -> None:
         """Fetches and maps, all messages at once; hints that say the same share one errand. What goes wrong with a
-        message is raised when that message is finished."""
+        message is raised when that message is finished. All have said how much they will ask before the first asks, so
+        that turns at a vendor are leased for all."""
         groups: dict[str, dict[str, str]] = {}
         for message_id, body in messages:
             groups.setdefault(jobs.hint(body) or message_id, {})[message_id] = body
+        begun: dict[str, tuple[Errand, Future[None]]] = {}
         for group in groups.values():
             # The latest of them: a fetch that answers it answers the others.
             latest = max(group, key=lambda message_id: jobs.told_at(group[message_id]))
             last = self._receives.get(latest, 1) >= jobs.RECEIVES
             errand = Errand(group[latest], last, tuple(jobs.id_of(group[m]) for m in group if m != latest))
             started = openers().submit(begin, errand, self.queue == settings().bulk_queue, self.until)
-            self._errands |= dict.fromkeys(group, (errand, started))
+            begun |= dict.fromkeys(group, (errand, started))
+        wait([started for _, started in begun.values()])
+        asked = {id(errand): openers().submit(ask, errand, started) for errand, started in begun.values()}
+        self._errands = {message_id: (errand, asked[id(errand)]) for message_id, (errand, _) in begun.items()}
 
     def keep_raw(self) -> None:
         """One object for everything that changed, or could not be read, before anything made of it is written."""
         kept = RawObject()
-        opened = {id(errand): errand for errand, begun in self._errands.values() if begun.exception() is None}
-        for visit in filter(None, (errand.visit for errand in opened.values())):
+        for _, visit in self._visits():
             for question in visit.questions:
                 if question.changed or isinstance(question.error, ProviderChangedError):
                     answered = Answered(question.pages, question.as_of, question.window)
                     question.raw = kept.add(visit.connection.owner, answered)
         kept.keep()
 
+    def write(self) -> None:
+        """Sections and slots of all; then what they say, ten announcements to a call. Where one of these is not taken,
+        each message with a part in it fails: it comes back, finds what it wrote, and says it again."""
+        said: list[tuple[Errand, Announcement]] = []
+        for errand, written in [(errand, openers().submit(write, visit)) for errand, visit in self._visits()]:
+            errand.error = written.exception()
+            said += [] if errand.error else ((errand, announcement) for announcement in written.result())
+        for start in range(0, len(said), jobs.BATCH):
+            ten = said[start : start + jobs.BATCH]
+            try:
+                announce(announcement for _, announcement in ten)
+            except AwsError as error:
+                for errand, _ in ten:
+                    errand.error = error
+
     def finish(self, message_id: str) -> None:
         """Raises what is to be tried again; a message that must wait has sent its copy."""
         errand, begun = self._errands[message_id]
         try:
             begun.result()
+            if errand.error:
+                raise errand.error
             if not errand.done:
                 perform(errand, self.queue)
                 errand.done = True
@@ -151,6 +181,11 @@ class Batch:
         for name, values in measured(visits, now_ms()).items():
             log.measure(name, values)
 
+    def _visits(self) -> list[tuple[Errand, Visit]]:
+        """Of all that were opened, each once."""
+        opened = {id(errand): errand for errand, begun in self._errands.values() if begun.exception() is None}
+        return [(errand, errand.visit) for errand in opened.values() if errand.visit]
+
     def _all(self) -> Iterable[Errand]:
         """Each once, however many messages share it."""
         return {id(errand): errand for errand, _ in self._errands.values()}.values()
@@ -162,7 +197,7 @@ def openers() -> ThreadPoolExecutor:
 
 
 def begin(errand: Errand, bulk: bool, until: int) -> None:
-    """Reads the message, and asks the vendor what it must."""
+    """Reads the message, and plans what to ask the vendor."""
     errand.job = job = jobs.read(errand.body)
     if jobs.too_early(job):
         errand.early = True
@@ -170,7 +205,11 @@ def begin(errand: Errand, bulk: bool, until: int) -> None:
     if errand.last and job.tracked:
         # Should this attempt take the worker with it, nobody is left to say so.
         finish(job.tracked, job.part, cause="interrupted")
-    if job.task != "sync" or not job.connection or is_word(job):
+    if job.account and not job.connection:
+        errand.people = connections.of_account(job.provider, job.account)
+        if len(errand.people) == 1 and is_visit(job):
+            errand.job = job = for_person(job, errand.people[0])
+    if not job.connection or not is_visit(job):
         return
     errand.held = connections.load(job.connection)
     if errand.held is None:
@@ -180,7 +219,13 @@ def begin(errand: Errand, bulk: bool, until: int) -> None:
             finish(job.tracked, job.part, cause=NOT_HERE)
         return
     errand.visit = plan(job, errand.held, provider(errand.held.provider), zones.of(errand.held.user))
-    answer(errand.visit, apps(), bulk, until)
+    prepare(errand.visit, apps(), bulk, until)
+
+
+def ask(errand: Errand, begun: Future[None]) -> None:
+    begun.result()
+    if errand.visit:
+        answer(errand.visit, apps())
 
 
 def perform(errand: Errand, queue: str) -> None:
@@ -205,7 +250,8 @@ def perform(errand: Errand, queue: str) -> None:
 
 def run(errand: Errand, job: Job, queue: str) -> None:
     if job.account and not job.connection:
-        if not fan_out(replace(job, same=errand.same), queue):
+        fan_out(replace(job, same=errand.same), errand.people, queue)
+        if not errand.people:
             errand.state, errand.cause = "dropped", NOT_HERE
     elif job.task in ERRANDS:
         ERRANDS[job.task](job)
@@ -217,6 +263,10 @@ def run(errand: Errand, job: Job, queue: str) -> None:
             return
         (goodbye if job.goodbye else rename if job.successor else worry if job.trouble else forget)(job, errand.held)
         errand.state = "done"
+
+
+def is_visit(job: Job) -> bool:
+    return job.task == "sync" and not is_word(job)
 
 
 def is_word(job: Job) -> bool:
@@ -236,9 +286,9 @@ def fail(errand: Errand, error: Exception) -> None:
 
 
 def settle(visit: Visit, queue: str) -> None:
-    """Writes every answer that came; then says what is to become of those that did not."""
+    """Closes the visit, whose answers are written; then says what is to become of those that did not come."""
     job = visit.job
-    write(visit)
+    close(visit)
     waiting = [q for q in visit.questions if isinstance(q.error, RetryLaterError)]
     for question in visit.questions:
         if isinstance(question.error, ProviderChangedError):

@@ -8,7 +8,7 @@ changed; and a refusal condemns only if the generation is still the same one lea
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, TypeVar
 
 import orjson
@@ -60,7 +60,7 @@ def access_token(
         return app_key(provider, provider.auth, app, held, rejected, parting)
     if not isinstance(provider.auth, OAuth2):
         return ""
-    for current in (held, connections.load(held.id)):
+    for current in looks(held):
         if current is None or not is_usable(current, parting):
             raise ReconnectError(f"{provider.name} is not connected", current.cause if current else "gone")
         token = opened(current)["access_token"]
@@ -71,6 +71,12 @@ def access_token(
     token = refresh(provider, app, current)
     renewed()
     return token
+
+
+def looks(held: Connection) -> Iterator[Connection | None]:
+    """As it was read and, only if that will not do, as it is."""
+    yield held
+    yield connections.load(held.id)
 
 
 def is_usable(held: Connection, parting: bool) -> bool:

@@ -19,17 +19,19 @@ from shared.settings import settings
 from shared.visits import Question, Visit
 
 STAMPS = {"webhook": "last_push_at", "push": "last_push_at", "poll": "last_poll_at"}
+NOTED = {"last_push_at": 3 * HOUR, "last_poll_at": HOUR, "last_data_at": 3 * HOUR}
+"""How old a stamp may be before it is written anew: days decide about what was pushed, but the hour about polls."""
 
 
-def write(visit: Visit) -> None:
-    """Sections, slots, announcements, notes on the connection, cursors, in that order. Repeating it is harmless."""
+def write(visit: Visit) -> list[Announcement]:
+    """Sections and their slots; what is to be announced before the visit is closed. Repeating it is harmless."""
     learn_zone(visit)
-    said: list[Announcement] = []
-    for question in visit.questions:
-        if question.filed is not None:
-            said += written(visit, question)
-    announce(said)
-    touch(visit, news=bool(said))
+    return [said for question in visit.questions if question.filed is not None for said in written(visit, question)]
+
+
+def close(visit: Visit) -> None:
+    """Notes on the connection, then cursors."""
+    touch(visit, news=any(question.said for question in visit.questions))
     if visit.job.reason == "poll":
         move_cursors(visit)
 
@@ -119,17 +121,16 @@ def announce(said: Iterable[Announcement]) -> None:
 
 
 def touch(visit: Visit, news: bool) -> None:
-    """Notes on the connection that it lives, at most once an hour: a sync that brings nothing new writes nothing.
+    """Notes on the connection that it lives, now and then: most syncs write nothing here. What is written says all.
 
     Whether its webhooks are trusted is noted at once. That alone is on the ring, too: polling slows where they are.
     """
     held, now = visit.connection, now_ms()
-    stamps: dict[str, int] = {}
     stamp = STAMPS.get(visit.job.reason)
-    if stamp and answered(visit) and now - getattr(held, stamp) > HOUR:
-        stamps[stamp] = now
-    if news and now - held.last_data_at > HOUR:
-        stamps["last_data_at"] = now
+    seen = {"last_data_at"} if news else set()
+    seen |= {stamp} if stamp and answered(visit) else set()
+    stale = any(now - getattr(held, name) > NOTED[name] for name in seen)
+    stamps = dict.fromkeys(seen, now) if stale else {}
     if visit.job.reason == "webhook" and held.silent_since:
         stamps |= {"silent_since": 0, "last_push_at": now}
     elif visit.job.reason == "webhook" and 0 < held.trouble_since <= visit.job.as_of:

@@ -19,6 +19,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     batch = Batch(queue_of(records[0]["eventSourceARN"]), now_ms() + half, receives)
     batch.open((record["messageId"], record["body"]) for record in records)
     batch.keep_raw()
+    batch.write()
     reply = batches.each(records, lambda record: batch.finish(record["messageId"]))
     batch.tell()
     batch.measure()
