@@ -11,12 +11,14 @@ import base64
 import json
 import os
 import re
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
+from threading import Lock, current_thread, main_thread
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -55,6 +57,11 @@ class Memory:
     queues: dict[str, list[str]] = field(default_factory=dict)
     spent: Counter[str] = field(default_factory=Counter)
     counts: bool = False
+    busy: float = 0
+    """Seconds of a processor that it took to answer on the wire, which AWS would have taken."""
+    _one: Lock = field(default_factory=Lock)
+    _under: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Sort keys that were ever written, by table and partition."""
 
     # ------------------------------------------------------------ DynamoDB
 
@@ -75,8 +82,9 @@ class Memory:
     def Query(self, told: Item) -> Item:
         given = {name: value["S"] for name, value in told["ExpressionAttributeValues"].items()}
         low, high = given.get(":low", given.get(":prefix", "")), given.get(":high", given.get(":prefix", "") + "~")
-        kept = self.items[told["TableName"]].items()
-        found = {sk: item for (pk, sk), item in kept if pk == given[":pk"] and low <= sk <= high}
+        kept, pk = self.items[told["TableName"]], given[":pk"]
+        here = (sk for sk in self._under[told["TableName"], pk] if low <= sk <= high)
+        found = {sk: kept[pk, sk] for sk in here if (pk, sk) in kept}
         page = [found[sk] for sk in sorted(found, reverse=not told.get("ScanIndexForward", True))]
         self.read(page, told.get("ConsistentRead", False))
         self.spent["queries"] += 1
@@ -116,7 +124,9 @@ class Memory:
 
     def write(self, table: str, item: Item, times: int = 1) -> None:
         """Billed by the larger of what was and what is; on the index, by what changes there."""
-        old, self.items[table][place(item)] = self.items[table].get(place(item), {}), item
+        pk, sk = place(item)
+        old, self.items[table][pk, sk] = self.items[table].get((pk, sk), {}), item
+        self._under[table, pk].add(sk)
         if not self.counts:
             return
         units = times * max(ceil(size(each) / WRITE_BYTES) for each in (old, item))
@@ -155,10 +165,14 @@ class Memory:
 
     def wire(self, target: str, body: bytes) -> bytes:
         """The answer to one request of an AWS JSON service, or of S3, which has no target."""
-        if not target:
-            return b""
-        told = json.loads(body, object_hook=binary)
-        return orjson.dumps(getattr(self, target.partition(".")[2])(told), default=text)
+        with self._one:
+            begun = time.thread_time()
+            self.spent["trips in turn" if current_thread() is main_thread() else "trips at once"] += 1
+            told = json.loads(body, object_hook=binary) if target else {}
+            answer = getattr(self, target.partition(".")[2] or "PutObject")(told)
+            said = orjson.dumps(answer, default=text) if target else b""
+            self.busy += time.thread_time() - begun
+            return said
 
 
 def place(item: Item) -> tuple[str, str]:
