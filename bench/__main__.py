@@ -12,7 +12,7 @@ import platform
 import sys
 import time
 
-from bench import cold, counted, door, packed, parallel, reads, replies
+from bench import cold, counted, door, idle, packed, parallel, reads, replies
 from bench.row import Row, text
 
 BENCHES = {
@@ -23,6 +23,7 @@ BENCHES = {
     "parallel": parallel.rows,
     "reads": reads.rows,
     "counted": counted.rows,
+    "idle": idle.rows,
 }
 
 

@@ -213,8 +213,6 @@ OPENED = Bill(dynamodb_calls=2, read_units=1.5)
 """The connection, consistently, and the person."""
 JUDGED = Bill(dynamodb_calls=1, read_units=1)
 """Two day items."""
-TOKEN = Bill(dynamodb_calls=1, read_units=1)
-"""The connection once more, where the vendor is asked anything."""
 QUESTION = Bill(dynamodb_calls=1, read_units=3)
 """The sections of the days asked for and of their neighbours: two to four, of up to 4 kB."""
 NEWS = Bill(dynamodb_calls=3, read_units=3, write_units=4, sqs_requests=0.1)
@@ -223,7 +221,7 @@ LEASE = Bill(dynamodb_calls=1, write_units=1)
 """The turns of one visit, where nobody has to wait. A vendor without limits costs none, and is billed all the same."""
 COUNTED = Bill(dynamodb_calls=1 / 25, write_units=1 / 25)
 """In its pass's record, once for a full batch."""
-REVIEW = SENT + Bill(sqs_requests=2) + OPENED + TOKEN + LEASE + COUNTED
+REVIEW = SENT + Bill(sqs_requests=2) + OPENED + LEASE + COUNTED
 """One message of the bulk queue, alone in its batch."""
 REVIEWED = Bill(dynamodb_calls=1, read_units=15)
 """The sections of a resource's fortnight, and of its neighbours."""
@@ -251,7 +249,7 @@ def walking(queued: Mapping[int, int], placed: Mapping[str, int], shards: int) -
 
 def polling(day: Day) -> Bill:
     """What the worker does with the polls."""
-    opened = (TAKEN + OPENED + COUNTED) * day.polls + JUDGED * day.judged + (TOKEN + LEASE) * day.made
+    opened = (TAKEN + OPENED + COUNTED) * day.polls + JUDGED * day.judged + LEASE * day.made
     return opened + QUESTION * day.questions.total() + NEWS * day.finds + NOTE * day.notes
 
 

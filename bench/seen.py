@@ -15,6 +15,7 @@ import orjson
 from bench import prices
 from shared import events, progress
 from shared.connections import Connection
+from shared.errands import for_person
 from shared.jobs import Job, new_id, now_ms
 from shared.outcomes import Outcome, Result
 from shared.providers.registry import provider
@@ -31,7 +32,8 @@ FULL = Result(days=15, documents=15, samples=4321, skipped=0, written=DAYS)
 
 def event(resources: list[str], days: tuple[str, ...]) -> int:
     """Bytes that CloudWatch Logs bills for one line."""
-    job = Job(id=f"{new_id()}.0", reason="webhook", as_of=now_ms(), connection=new_id())
+    told = Job(id=new_id(), reason="webhook", as_of=now_ms())
+    job = for_person(told, new_id())
     held = Connection(job.connection, "user", "oura", "active", b"")
     outcome = Outcome(job, "written", "", held, {r: Result(written=days) for r in resources}, now_ms())
     return len(orjson.dumps(events.line(outcome))) + prices.LOGS_OVERHEAD

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import reads, seen
+from bench import idle, reads, seen
 from ops import cli, coverage, openapi
 from shared import condition, errors
 from shared.exporting import rows
@@ -116,6 +116,16 @@ def test_what_reads_cost_is_as_counted() -> None:
     with reads.person() as tables:
         for each in reads.reads(tables, times=1):
             assert f"| {each.what} | {each.calls} | {each.units} | {each.bytes} | {each.dollars:.2f} $ |" in page
+
+
+def test_what_an_idle_stack_costs_is_as_computed() -> None:
+    page, paid, free = " ".join(text(README).split()), idle.dollars(), sum(idle.dollars(free=True).values())
+    assert f"costs {sum(paid.values()):.2f} $ a month" in page
+    assert f"{paid['alarms']:.2f} $ for {idle.units()['alarms']} alarms, {paid['dashboards']:.2f} $ for the" in page
+    assert (
+        f"{paid['keys']:.2f} $ for the key, {paid['SQS']:.2f} $ for asking the queues, {paid['secrets']:.2f} $" in page
+    )
+    assert f"AWS's free tier to itself pays {free:.2f} $ of it" in page
 
 
 def test_every_reason_of_a_connection_is_explained() -> None:
