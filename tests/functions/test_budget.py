@@ -140,6 +140,14 @@ def test_the_calls_of_a_visit_are_leased_in_one_write(
     assert written == ["B#oura"]
 
 
+def test_the_calls_of_a_batch_are_leased_in_one_write(
+    system: System, people: list[str], written: list[str], stopped: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "turns", lru_cache(budget.turns))
+    assert deliver(system, *(sync_job(one, *PAIR) for one in people)) == []
+    assert written == ["B#oura"]
+
+
 def test_a_vendor_without_limits_costs_no_write(system: System, written: list[str]) -> None:
     id_ = connect(system, "withings")
     fault(system, "rate_limit", source="withings")

@@ -193,7 +193,7 @@ def test_a_poll_that_is_spared_reads_four_items_and_writes_nothing(system: Syste
 def test_the_simulation_bills_what_a_poll_does(system: System, user: str) -> None:
     """bench/ring.py, call by call, for a vendor without limits: nothing new, and then news."""
     id_ = connect(system, user, "daily_activity")
-    unchanged = bench.OPENED + bench.JUDGED + bench.TOKEN + bench.QUESTION
+    unchanged = bench.OPENED + bench.JUDGED + bench.QUESTION
     for news, bill in ((False, unchanged), (True, unchanged + bench.NEWS)):
         if news:
             tell(system, "steps", day=today(), steps=10_777, webhooks=False)

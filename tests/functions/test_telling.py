@@ -127,8 +127,8 @@ def test_hints_that_were_answered_already_say_so_and_which_said_the_same(system:
 
 
 def test_a_vendors_hints_that_say_the_same_are_all_followed_through_the_fan_out(system: System, user: str) -> None:
-    """They name an account: the first pass finds the people, the second asks."""
-    id_ = connect(system, user)
+    """They name an account that two have connected: the first pass finds the people, the second asks."""
+    id_, _ = connect(system, user), connect(system, f"{user}-too")
     held = connections.load(id_)
     assert held
     named = hint("", "daily_activity", provider="oura", account=held.account)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from shared import connections, jobs, payloads, vault
+from shared import connections, control, jobs, payloads, vault
 from shared.jobs import Job, new_id, now_ms, read, write
 from shared.model import MINUTE
 from shared.sync import Batch
@@ -159,6 +161,61 @@ def test_every_message_of_connecting_may_come_again(system: System, user: str) -
     assert system.deliver("fresh", [*reversed(fresh), *fresh[:1]]) == []
     assert settled(system, user) == before
     assert announced(system) <= said
+
+
+@pytest.fixture
+def unheard(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The requests that announce anything, by how many announcements are in each. The first of them goes astray."""
+    sizes: list[int] = []
+    request = http.client.HTTPConnection.request
+
+    def sent(self: Any, method: str, url: str, body: Any, headers: Mapping[str, str], **more: Any) -> None:
+        told = json.loads(body) if "SendMessageBatch" in headers.get("x-amz-target", "") else {}
+        if told.get("QueueUrl", "").endswith("/changes"):
+            sizes.append(len(told["Entries"]))
+            if len(sizes) == 1:
+                body = body.replace(b"/changes", b"/nowhere")
+        request(self, method, url, body, headers, **more)
+
+    monkeypatch.setattr(http.client.HTTPConnection, "request", sent)
+    return sizes
+
+
+def test_ten_announcements_share_a_call_and_only_those_of_one_that_fails_are_tried_again(
+    system: System, user: str, unheard: list[int]
+) -> None:
+    id_ = connect(system, user)
+    days = [f"{TODAY - timedelta(days=n)}" for n in range(12)]
+    batch = [message(replace(sync(id_, "daily_activity"), window=(day, day))) for day in days]
+    back = system.deliver("fresh", batch)
+    assert unheard == [10, 2]
+    assert len(back) == 10
+    there, before = announced(system), settled(system, user)
+    assert len(there) == 2
+    again = [each for each in batch if each["MessageId"] in back]
+    assert system.deliver("fresh", again) == []
+    assert unheard == [10, 2, 10]
+    there |= announced(system)
+    assert there == {f"{user}/{day}/oura#daily_activity/1" for day in days}
+    assert settled(system, user) == before
+
+
+def test_an_event_about_one_persons_account_is_answered_at_once_and_by_the_same_job_if_others_join(
+    system: System, user: str
+) -> None:
+    id_, account = connect(system, user), f"account of {user}"
+    control.put({"pk": connections.whose("oura", account), "sk": id_, "user": user})
+    told = replace(sync("", "daily_activity"), reason="webhook", provider="oura", account=account)
+    assert system.deliver("fresh", [message(told)]) == []
+    assert system.messages("fresh") == []
+    wrote = {item["by"]["S"] for sk, item in mine(system, user).items() if sk.startswith("P#")}
+    assert len(wrote) == 1
+    other = connect(system, f"{user}-too")
+    control.put({"pk": connections.whose("oura", account), "sk": other, "user": f"{user}-too"})
+    assert system.deliver("fresh", [message(told)]) == []
+    passed_on = {job.connection: job.id for job in (read(each["Body"]) for each in system.messages("fresh"))}
+    assert passed_on.keys() == {id_, other}
+    assert {passed_on[id_]} == wrote
 
 
 # ---------------------------------------------------------------- what comes too late
