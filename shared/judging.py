@@ -29,11 +29,14 @@ def worth_asking(
     A provider that forbids asking by the clock is asked for nothing: that poll only looks whether it still speaks.
     """
     wanted = list(resources) if provider.timer_polling else []
-    judged = any(is_judged(provider, r) for r in wanted)
+    silent = held.silent_since > 0
+    judged = any(is_judged(provider, r, silent) for r in wanted)
     now, before = known(held, provider, today) if judged else ({}, {})
     for resource in wanted:
         slot = now.get(resource.name)
-        if not (is_judged(provider, resource) and slot and spared(resource, look, slot.as_of, bool(slot.stats))):
+        if not (
+            is_judged(provider, resource, silent) and slot and spared(resource, look, slot.as_of, bool(slot.stats))
+        ):
             gap = resource.rhythm.once and judged and resource.name not in before
             yield resource, GAP if gap else look_back(resource)
 
@@ -42,8 +45,9 @@ def look_back(resource: Resource) -> timedelta:
     return timedelta(days=resource.late_days)
 
 
-def is_judged(provider: Provider, resource: Resource) -> bool:
-    return resource.rhythm.once or provider.tells(resource)
+def is_judged(provider: Provider, resource: Resource, silent: bool = False) -> bool:
+    """Webhooks that have fallen silent spare nobody a call."""
+    return resource.rhythm.once or (provider.tells(resource) and not silent)
 
 
 def spared(resource: Resource, look: int, as_of: int, here: bool) -> bool:

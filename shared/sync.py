@@ -101,8 +101,7 @@ class Errand:
 
 
 class Batch:
-    """The messages of one invocation: `open` them all, `keep_raw` and `write` once, `finish` each, then `tell` and
-    `measure`.
+    """The messages of one invocation: `open` them all, `keep_raw` and `write`, `finish` each, then `tell` and `measure`.
     `until` (milliseconds) is how long they can wait for their turns at a vendor's; what is bulk leaves it to others.
     `receives` says how often each was delivered, where it is not the first time."""
 
@@ -118,17 +117,11 @@ class Batch:
         groups: dict[str, dict[str, str]] = {}
         for message_id, body in messages:
             groups.setdefault(jobs.hint(body) or message_id, {})[message_id] = body
-        begun: dict[str, tuple[Errand, Future[None]]] = {}
-        for group in groups.values():
-            # The latest of them: a fetch that answers it answers the others.
-            latest = max(group, key=lambda message_id: jobs.told_at(group[message_id]))
-            last = self._receives.get(latest, 1) >= jobs.RECEIVES
-            errand = Errand(group[latest], last, tuple(jobs.id_of(group[m]) for m in group if m != latest))
-            started = openers().submit(begin, errand, self.queue == settings().bulk_queue, self.until)
-            begun |= dict.fromkeys(group, (errand, started))
-        wait([started for _, started in begun.values()])
-        asked = {id(errand): openers().submit(ask, errand, started) for errand, started in begun.values()}
-        self._errands = {message_id: (errand, asked[id(errand)]) for message_id, (errand, _) in begun.items()}
+        bulk, errands = self.queue == settings().bulk_queue, list(map(self._errand, groups.values()))
+        begun = [openers().submit(begin, errand, bulk, self.until) for errand in errands]
+        wait(begun)
+        for group, errand, started in zip(groups.values(), errands, begun, strict=True):
+            self._errands |= dict.fromkeys(group, (errand, openers().submit(ask, errand, started)))
 
     def keep_raw(self) -> None:
         """One object for everything that changed, or could not be read, before anything made of it is written."""
@@ -180,6 +173,12 @@ class Batch:
         visits = [errand.visit for errand in self._all() if errand.done and errand.visit]
         for name, values in measured(visits, now_ms()).items():
             log.measure(name, values)
+
+    def _errand(self, group: Mapping[str, str]) -> Errand:
+        """The latest of them: a fetch that answers it answers the others."""
+        latest = max(group, key=lambda message_id: jobs.told_at(group[message_id]))
+        last = self._receives.get(latest, 1) >= jobs.RECEIVES
+        return Errand(group[latest], last, tuple(jobs.id_of(group[m]) for m in group if m != latest))
 
     def _visits(self) -> list[tuple[Errand, Visit]]:
         """Of all that were opened, each once."""

@@ -68,7 +68,7 @@ def connection(held: connections.Connection, newest: Mapping[tuple[str, str], in
         missing_scopes=condition.missing_scopes(held, source),
         resources=list(held.resources),
         backfill=held.backfill,
-        last_data_at=iso_or_none(held.last_data_at),
+        last_data_at=iso_or_none(max(held.last_data_at, *as_of.values(), 0)),
         last_push_at=iso_or_none(held.last_push_at),
         last_poll_at=iso_or_none(held.last_poll_at),
         next_poll_at=iso_or_none(upcoming or 0),
