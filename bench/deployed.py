@@ -43,6 +43,7 @@ class Deployed:
 @cache
 def template() -> dict[str, Any]:
     context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    context["wheels"] = ""  # they weigh much and cost nothing
     with TemporaryDirectory() as out:
         app = cdk.App(context=context, outdir=out)
         stack = Tributary(app, Settings.from_context(app.node))

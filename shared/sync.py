@@ -101,7 +101,7 @@ class Errand:
 
 
 class Batch:
-    """The messages of one invocation: `open` them all, `keep_raw` and `write`, `finish` each, then `tell` and `measure`.
+    """The messages of one invocation: `open` them all, `keep_raw`, `write`, `finish` each, then `tell` and `measure`.
     `until` (milliseconds) is how long they can wait for their turns at a vendor's; what is bulk leaves it to others.
     `receives` says how often each was delivered, where it is not the first time."""
 
