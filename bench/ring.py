@@ -215,8 +215,8 @@ JUDGED = Bill(dynamodb_calls=1, read_units=1)
 """Two day items."""
 QUESTION = Bill(dynamodb_calls=1, read_units=3)
 """The sections of the days asked for and of their neighbours: two to four, of up to 4 kB."""
-NEWS = Bill(dynamodb_calls=3, read_units=3, write_units=4, sqs_requests=0.1)
-"""These sections again, one put, of up to 2 kB, its slot in a day of up to 2 kB, and the announcement."""
+NEWS = Bill(dynamodb_calls=2, write_units=4, sqs_requests=0.1)
+"""One put, of up to 2 kB, its slot in a day of up to 2 kB, and the announcement."""
 LEASE = Bill(dynamodb_calls=1, write_units=1)
 """The turns of one visit, where nobody has to wait. A vendor without limits costs none, and is billed all the same."""
 COUNTED = Bill(dynamodb_calls=1 / 25, write_units=1 / 25)
