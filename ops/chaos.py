@@ -2,8 +2,8 @@
 
 Everybody connects every provider. Each day of the week brings nights, weighings, late corrections and deletions, and
 every other day a poll of all. Meanwhile the weather duplicates, reorders and drops webhooks, refuses calls and ends
-tokens, and somebody outside kills workers. After the week it clears up, everything comes to rest, and every record is
-counted.
+tokens, and somebody outside kills workers. After the week it clears up, everything comes to rest, what died with its
+worker five times is moved back, as an operator would, and every record is counted.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class Plan:
 @dataclass(frozen=True)
 class Ground:
     """Where it is played. `bearer` gives a user's token; `poll` has every connection polled now, and `review` has the
-    last fortnight asked for; `killed` counts the workers that died so far, `spare` ends that; `show` prints."""
+    last fortnight asked for; `killed` counts the workers that died so far, `spare` ends that; `redrive` moves dead
+    letters back, and says how many; `show` prints."""
 
     system: Local
     bearer: Callable[[str], str]
@@ -71,6 +72,7 @@ class Ground:
     review: Callable[[], int]
     killed: Callable[[], int]
     spare: Callable[[], None]
+    redrive: Callable[[], int]
     show: Callable[[str], None] = lambda _: None
     at_once: int = 4
     """How many people act at the same time."""
@@ -121,6 +123,7 @@ class Outcome:
     final: Reckoning
     burned: int
     condemned: int
+    redriven: int
     dead: int
     seconds: float
 
@@ -157,6 +160,8 @@ class Chaos:
         self.sandbox.switch("weather")
         self.ground.spare()
         self._drain("after the storm", self._left)
+        redriven = self.ground.redrive()
+        self._drain("dead letters moved back", self._left)
         told = self._reckon(lambda person: {spot: then for spot, then in person.told.items() if then is not None})
         self.sandbox.switch("stop")
         self.ground.poll()
@@ -165,7 +170,7 @@ class Chaos:
         self.ground.review()
         self._drain("the week's review", self._left)
         final = self._reckon(api=True)
-        return self._outcome(told, polled, final, time.monotonic() - begun)
+        return self._outcome(told, polled, final, redriven, time.monotonic() - begun)
 
     # --- acting
 
@@ -266,7 +271,7 @@ class Chaos:
         )
         return held(item for page in pages for item in page["Items"] if item["sk"]["S"][:2] in ("P#", "D#"))
 
-    def _outcome(self, told: Reckoning, polled: Reckoning, final: Reckoning, seconds: float) -> Outcome:
+    def _outcome(self, told: Reckoning, polled: Reckoning, final: Reckoning, redriven: int, seconds: float) -> Outcome:
         log = self.sandbox.read("log")
         states = [c["state"] for person in self.people for c in person.api.get("connections")["connections"]]
         condemned = len(self.people) * len(PROVIDERS) - sum(state in ("active", "degraded") for state in states)
@@ -274,7 +279,7 @@ class Chaos:
         sent, drawn = added(log["webhooks"].values()), added(log["weather"].values())
         return Outcome(
             self.events, sent, drawn, self.ground.killed(), told, polled, final, burned, condemned,
-            self._depth(DEAD), seconds,
+            redriven, self._depth(DEAD), seconds,
         )  # fmt: skip
 
 
@@ -321,7 +326,7 @@ def report(outcome: Outcome, plan: Plan) -> str:
         "wrong": final.wrong,
         "refresh tokens burned": outcome.burned,
         "connections wrongly condemned": outcome.condemned,
-        "dead letters": outcome.dead,
+        "dead letters": f"{outcome.dead}; {outcome.redriven} moved back",
         "(left by polling to the week's review)": outcome.polled.amiss,
     }
     width = max(map(len, figures))

@@ -11,6 +11,7 @@ from ops.chaos import Chaos, Ground, Outcome, Plan
 from ops.client import ApiError, token
 from ops.deployment import of_local
 from ops.killing import Killer
+from ops.letters import Wanted, move
 from ops.local import Local, local_system
 from ops.stage import StepFailed, poll
 
@@ -22,6 +23,7 @@ WORKER_TIMEOUT_S = 40
 """More than the local one: what times out leaves all of its work undone, and this is a busy machine."""
 TICK_S = 15.0
 DAY_S = 20.0
+REDRIVEN_A_SECOND = 50
 
 
 def play(plan: Plan) -> Outcome:
@@ -44,9 +46,14 @@ def ground(system: Local, killer: Killer, show: Ticker) -> Ground:
         return token(system.issuer, grant_type="password", username=name)
 
     at = of_local(system)
+
+    def redrive() -> int:
+        with at.entered():
+            return move(at, Wanted(), REDRIVEN_A_SECOND)
+
     return Ground(
-        system, bearer, lambda: poll(at), lambda: poll(at, review=True), lambda: killer.killed, killer.stop, show,
-        day_s=DAY_S,
+        system, bearer, lambda: poll(at), lambda: poll(at, review=True), lambda: killer.killed, killer.stop, redrive,
+        show, day_s=DAY_S,
     )  # fmt: skip
 
 

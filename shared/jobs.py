@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any, Literal, get_args
 
@@ -102,7 +102,7 @@ DEFAULTS = {f.name: f.default for f in fields(Job)}
 
 def write(job: Job) -> str:
     """Only what differs from the defaults travels: SQS bills by the 64 kB, people read the rest."""
-    return json.dumps({k: v for k, v in asdict(job).items() if v != DEFAULTS[k]}, separators=(",", ":"))
+    return json.dumps({k: v for k, v in vars(job).items() if v != DEFAULTS[k]}, separators=(",", ":"))
 
 
 def read(body: str) -> Job:
