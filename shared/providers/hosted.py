@@ -10,7 +10,7 @@ from shared.providers.asking import Request
 from shared.providers.reading import Json
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Guest:
     """A person on their way to the vendor's page, and back. `reference` is what we call them there: derived, the same
     each time, and nobody else's. `upstream` is the one source they asked for, if they did; they come `home` if they
@@ -40,7 +40,7 @@ def parts(account: str) -> tuple[str, str]:
     return user, source
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Member:
     """Whom the vendor says it has connected: by its own id, to which upstream, and what they allowed."""
 

@@ -20,14 +20,15 @@ WRITES = ("put_item", "update_item", "delete_item", "transact_write_items")
 @pytest.fixture(scope="session")
 def aws() -> Iterator[str]:
     server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    yield f"http://127.0.0.1:{port}"
-    server.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        make_atomic(patch)
+        server.start()
+        _, port = server.get_host_and_port()
+        yield f"http://127.0.0.1:{port}"
+        server.stop()
 
 
-@pytest.fixture
-def atomic(monkeypatch: pytest.MonkeyPatch) -> None:
+def make_atomic(patch: pytest.MonkeyPatch) -> None:
     """DynamoDB checks a condition and writes in one step; moto's server threads do not."""
     lock = RLock()
 
@@ -39,7 +40,7 @@ def atomic(monkeypatch: pytest.MonkeyPatch) -> None:
         return locked
 
     for name in WRITES:
-        monkeypatch.setattr(DynamoDBBackend, name, alone(getattr(DynamoDBBackend, name)))
+        patch.setattr(DynamoDBBackend, name, alone(getattr(DynamoDBBackend, name)))
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from shared.secret import apps
 from tests.functions.standing import backend, rested, vendors
 from tests.functions.system import System
 
-pytestmark = [pytest.mark.needs("oura", "dexcom", "withings"), pytest.mark.usefixtures("atomic")]
+pytestmark = pytest.mark.needs("oura", "dexcom", "withings")
 
 SMALL = [{"calls": 15, "seconds": 2, "whose": "app"}]
 EACH = [{"calls": 4, "seconds": 60, "whose": "user"}]

@@ -13,7 +13,7 @@ from shared import connections, settings
 from tests.functions.system import System, invoke
 from tests.functions.workers import Workers, hurry
 
-pytestmark = [pytest.mark.needs("oura", "dexcom", "withings"), pytest.mark.usefixtures("atomic")]
+pytestmark = pytest.mark.needs("oura", "dexcom", "withings")
 
 
 def ground(system: System, workers: Workers) -> Ground:

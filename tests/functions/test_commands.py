@@ -15,7 +15,8 @@ from ops.connections import signals
 from shared import connections, ring, runs, sections, tokens
 from shared.connections import Connection
 from shared.jobs import Job, new_id, now_ms, write
-from shared.model import DAY, HOUR
+from shared.model import DAY, HOUR, MINUTE
+from shared.timetable import LOOK
 from tests.functions.deployed import stack
 from tests.functions.standing import vendors
 from tests.functions.system import System
@@ -64,8 +65,9 @@ def receipt(system: System, *ids: str) -> None:
 def test_runs_shows_passes_and_leaves_out_those_with_nothing_to_do(
     system: System, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before_midnight = now_ms() // DAY * DAY - HOUR  # the day's first look would renew subscriptions as well
-    ring.look(ring.clocked("0#0", before_midnight))
+    earlier = (now_ms() - ago * MINUTE for ago in (40, 75))
+    # The day's first look would renew subscriptions as well.
+    ring.look(ring.clocked("0#0", next(at for at in earlier if at % DAY >= LOOK)))
     header, row, summary = said(capsys, "runs")
     assert header.split()[:5] == ["began", "pass", "due", "synced", "failed"]
     assert row.split()[2:6] == ["asked", "1", "1", "0"]

@@ -23,7 +23,7 @@ from tests.functions.standing import backend, vendors
 from tests.functions.system import System
 from tests.functions.workers import Workers
 
-pytestmark = [pytest.mark.needs("withings"), pytest.mark.usefixtures("atomic")]
+pytestmark = pytest.mark.needs("withings")
 
 FEW = 4
 WORKERS = int(os.environ.get("WORKERS", FEW))

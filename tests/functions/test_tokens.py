@@ -23,7 +23,7 @@ from shared.secret import apps
 from tests.functions.standing import ask, backend, vendors
 from tests.functions.system import System
 
-pytestmark = [pytest.mark.needs("oura"), pytest.mark.usefixtures("atomic")]
+pytestmark = pytest.mark.needs("oura")
 
 SOURCE = provider("oura")
 LEASE_S = tokens.LEASE_MS / 1000
