@@ -15,7 +15,7 @@ from ops.connections import signals
 from shared import connections, ring, runs, sections, tokens
 from shared.connections import Connection
 from shared.jobs import Job, new_id, now_ms, write
-from shared.model import DAY, HOUR, MINUTE
+from shared.model import DAY, MINUTE
 from shared.timetable import LOOK
 from tests.functions.deployed import stack
 from tests.functions.standing import vendors
