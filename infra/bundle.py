@@ -22,6 +22,7 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from infra import imported
 from infra.imported import OURS, READS, ROOT, modules, ours
 
 KEPT = ROOT / "build" / "bundles"
@@ -124,10 +125,10 @@ def bundles(wheels: Path | None, python: str | None = sys.executable, kept: Path
 
 
 def digest(wheels: Path | None, python: str | None) -> str:
-    """Of everything that makes a difference."""
+    """Of everything that makes a difference. The same locked wheels are others for Lambda than for this machine."""
     files = (file for top in OURS for file in (ROOT / top).rglob("*.py"))
-    read = sorted({*files, *(ROOT / path for path in READS.values()), Path(__file__)})
-    made = hashlib.sha256(_version(python).encode())
+    read = sorted({*files, *(ROOT / path for path in READS.values()), Path(__file__), Path(imported.__file__)})
+    made = hashlib.sha256(f"{_version(python)} {wheels}\n".encode())
     made.update((wheels / "made").read_bytes() if wheels else b"")
     for file in read:
         made.update(f"{file.relative_to(ROOT)} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())

@@ -7,11 +7,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
 
-from infra import bundle
+from infra import bundle, imported
 from infra.bundle import Bundle, Wheels, bundles, packed, shorten
 from infra.function import RUNTIME
 from infra.imported import ROOT, modules, ours
@@ -69,13 +70,27 @@ def test_what_went_in_comes_out_to_the_byte(made: dict[str, Bundle], tmp_path: P
     }
 
 
-def test_it_is_made_once(made: dict[str, Bundle], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_made_once(made: dict[str, Bundle]) -> None:
     kept = made["api"].zip.parents[1]
     before = {path: path.stat().st_mtime_ns for path in kept.rglob("*")}
     assert bundles(None, sys.executable, kept) == made
     assert {path: path.stat().st_mtime_ns for path in kept.rglob("*")} == before
-    monkeypatch.setattr(bundle, "__file__", __file__)  # a change of anything that goes in
-    assert bundles(None, sys.executable, kept)["api"].zip.parent != made["api"].zip.parent
+
+
+@pytest.mark.parametrize("source", [bundle, imported])
+def test_what_chooses_and_packs_the_files_goes_in(source: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = bundle.digest(None, sys.executable)
+    monkeypatch.setattr(source, "__file__", __file__)
+    assert bundle.digest(None, sys.executable) != before
+
+
+def test_the_wheels_of_another_machine_are_others_though_locked_alike(tmp_path: Path) -> None:
+    """This machine may have the very Python that Lambda has."""
+    for name in ("here", "lambda"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "made").write_text("locked")
+    made = {bundle.digest(wheels, sys.executable) for wheels in (None, tmp_path / "here", tmp_path / "lambda")}
+    assert len(made) == 3
 
 
 def test_without_its_interpreter_it_is_source(tmp_path: Path) -> None:
