@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
 
-from shared import budget, fetching, jobs, pace, sync
+from shared import budget, fetching, jobs, pace
 from shared.pace import SECOND, Item, Protocol, Purse, Step, Wish
 from shared.providers import Limit
 from shared.providers.registry import providers
@@ -107,7 +107,7 @@ class Worker:
     purse: Purse
     expected: int = 0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    openers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(sync.OPENERS))
+    openers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(jobs.TOGETHER))
     pool: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(fetching.PARALLEL))
 
     async def run(self) -> None:

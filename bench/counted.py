@@ -46,8 +46,8 @@ from shared.providers.registry import provider
 from shared.timetable import LOOK, due
 
 PEOPLE, FEW = 1_000, 40
-BATCH, AT_ONCE = 25, 10
-"""Messages of one invocation, and of one request to SQS."""
+AT_ONCE = 10
+"""Messages of one request to SQS."""
 AWS_S, VENDOR_S = 0.01, 0.3
 ZONE, MONTH_DAYS, WEEK = "Europe/Berlin", 30, 7 * DAY
 RUN = "2026-11-20T12:00#poll"
@@ -173,8 +173,8 @@ class Story:
         from functions.worker.handler import handler
 
         while waiting := self.aws.queues.pop("fresh", []):
-            for start in range(0, len(waiting), BATCH):
-                bodies = waiting[start : start + BATCH]
+            for start in range(0, len(waiting), jobs.TOGETHER):
+                bodies = waiting[start : start + jobs.TOGETHER]
                 event = {"Records": list(map(record, range(len(bodies)), bodies))}
                 assert self.invoke("worker", handler, event, len(bodies)) == {"batchItemFailures": []}
                 self.aws.spent["SQS"] += 2 * ceil(len(bodies) / AT_ONCE)
@@ -221,8 +221,8 @@ class Way:
 
 
 WAYS = {
-    "webhook": Way(Story.told, "r", HOUR, 3, 4.0, NAIVE_DOOR + NAIVE_WORK),
-    "poll": Way(Story.polled, "a", LOOK, 2, 2.5, NAIVE_WORK, silent=True),
+    "webhook": Way(Story.told, "r", HOUR, 6, 4.0, NAIVE_DOOR + NAIVE_WORK),
+    "poll": Way(Story.polled, "a", LOOK, 6, 2.5, NAIVE_WORK, silent=True),
 }
 
 

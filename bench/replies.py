@@ -149,8 +149,8 @@ def bring(aws: Memory, reply: Reply) -> None:
     aws.items["Data"].clear()
     held = Connection("c", "somebody", reply.provider, "active", bytes(32), resources=reply.resources)
     visit = Visit(JOB, held, provider(reply.provider), ZONES, asked(reply))
+    fetching.compare(visit)
     for question in visit.questions:
-        fetching.compare(visit, question)
         writing.written(visit, question)
 
 

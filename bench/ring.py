@@ -26,6 +26,7 @@ from zoneinfo import ZoneInfo
 from bench import prices
 from bench.lives import ANSWERED_MS, Group, Story, population, story
 from shared import control
+from shared.jobs import TOGETHER
 from shared.judging import is_judged, spared
 from shared.model import DAY, HOUR, MINUTE
 from shared.providers import Provider, Resource
@@ -213,18 +214,19 @@ OPENED = Bill(dynamodb_calls=2, read_units=1.5)
 """The connection, consistently, and the person."""
 JUDGED = Bill(dynamodb_calls=1, read_units=1)
 """Two day items."""
-QUESTION = Bill(dynamodb_calls=1, read_units=3)
-"""The sections of the days asked for and of their neighbours: two to four, of up to 4 kB."""
+QUESTION = Bill(dynamodb_calls=2, read_units=2.5)
+"""The sections of the two days asked for and, loosely, of a neighbour, of up to 4 kB. Three resources asked at once
+cost what two do."""
 NEWS = Bill(dynamodb_calls=2, write_units=4, sqs_requests=0.1)
 """One put, of up to 2 kB, its slot in a day of up to 2 kB, and the announcement."""
 LEASE = Bill(dynamodb_calls=1, write_units=1)
 """The turns of one visit, where nobody has to wait. A vendor without limits costs none, and is billed all the same."""
-COUNTED = Bill(dynamodb_calls=1 / 25, write_units=1 / 25)
+COUNTED = Bill(dynamodb_calls=1 / TOGETHER, write_units=1 / TOGETHER)
 """In its pass's record, once for a full batch."""
 REVIEW = SENT + Bill(sqs_requests=2) + OPENED + LEASE + COUNTED
 """One message of the bulk queue, alone in its batch."""
 REVIEWED = Bill(dynamodb_calls=1, read_units=15)
-"""The sections of a resource's fortnight, and of its neighbours."""
+"""The sections of a resource's fortnight, and of its neighbours, each by itself."""
 NOTE = Bill(dynamodb_calls=1, write_units=1)
 """A stamp or a cursor on the connection. Neither is on the index."""
 RING_BYTES, CONNECTION_BYTES = 330, 1_500

@@ -16,13 +16,12 @@ from bench import prices
 from shared import events, progress
 from shared.connections import Connection
 from shared.errands import for_person
-from shared.jobs import Job, new_id, now_ms
+from shared.jobs import TOGETHER, Job, new_id, now_ms
 from shared.outcomes import Outcome, Result
 from shared.providers.registry import provider
 
 KB = 1024
 MONTH_MINUTES = 30 * 24 * 60
-FRESH_BATCH = 25
 DAYS = tuple(f"2026-11-{day:02}" for day in range(1, 16))
 RESOURCES = [resource.name for resource in provider("oura").resources]
 WINDOWS = [f"oura:2026-11-{day:02}:2026-11-{day + 14}" for day in range(1, 8)]
@@ -65,7 +64,7 @@ def rows() -> list[tuple[str, str, float]]:
         ("a webhook that wrote a section", f"{one} bytes of log", one * byte),
         ("a window that wrote all resources", f"{many} bytes of log", many * byte),
         ("a poll that found nothing", "nothing", 0.0),
-        ("a poll, counted in its pass", f"1/{FRESH_BATCH} write unit", unit / FRESH_BATCH),
+        ("a poll, counted in its pass", f"1/{TOGETHER} write unit", unit / TOGETHER),
         (f"a report of {len(WINDOWS)} windows", f"{units} write units", units * unit),
         ("beside it: an event as an item", "1 write unit", unit),
     ]

@@ -16,6 +16,7 @@ from infra.settings import Settings
 from infra.sign_in import UserPool, authorizer
 from infra.storage import Storage
 from shared import exports, imports
+from shared.jobs import TOGETHER
 
 POLL_TIMEOUT_S = 60
 EXPORT_TIMEOUT_S = 600
@@ -167,7 +168,7 @@ class Tributary(Stack):
 
     def _feed_workers(self) -> None:
         # A bulk message is a fortnight of everything: ten of them together outlive their worker.
-        for queue, worker, batch_size in ((self.fresh, "worker", 25), (self.bulk, "worker-bulk", 1)):
+        for queue, worker, batch_size in ((self.fresh, "worker", TOGETHER), (self.bulk, "worker-bulk", 1)):
             self.functions[worker].add_event_source_mapping(
                 "Jobs",
                 event_source_arn=queue.queue_arn,

@@ -11,7 +11,7 @@ interleaving of two workers with crashes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -42,6 +42,11 @@ class Change:
     raw: str = ""
     version: int = 1
     unsigned: bool = False
+
+    @property
+    def leaves(self) -> bool:
+        """It only says what is there no more."""
+        return not (self.news.whole or self.news.documents)
 
     def only(self, wanted: Callable[[Document], bool]) -> Change:
         """The change without the documents that are not wanted."""
@@ -102,6 +107,12 @@ def proposal(section: Section, change: Change, by: str) -> Proposal | None:
         change.unsigned or (section.unsigned and not news.whole),
     )  # fmt: skip
     return Proposal(section, made, packed.documents)
+
+
+def proposals(stored: Mapping[Key, Section], changes: Iterable[Change], by: str) -> dict[Key, Proposal]:
+    """What there is to say about sections as they are `stored`."""
+    found = ((change.key, proposal(stored[change.key], change, by)) for change in changes)
+    return {key: made for key, made in found if made}
 
 
 def holds(documents: Collection[Document]) -> tuple[str, ...]:

@@ -93,9 +93,12 @@ def of_user(user: str, provider: str = "") -> list[Connection]:
     return [c for c in found if c and provider in ("", c.provider)]
 
 
-def of_account(provider: str, account: str) -> list[str]:
-    """The connections a vendor's event about `account` is for."""
-    return [item["sk"] for item in control.under(whose(provider, account))]
+def of_account(provider: str, account: str, loosely: bool = False) -> list[str]:
+    """The connections a vendor's event about `account` is for; `loosely`, at half the price, somebody who connects this
+    very moment may be missing beside others."""
+    place = whose(provider, account)
+    known = list(control.under(place, consistent=False)) if loosely else []
+    return [item["sk"] for item in known or control.under(place)]
 
 
 def whose(provider: str, account: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache, partial
@@ -10,10 +10,10 @@ from typing import Any
 
 import orjson
 
-from shared import connections, sections, tokens, vendor
+from shared import connections, jobs, sections, tokens, vendor
 from shared.apps import App, Apps
 from shared.budget import Budget
-from shared.commit import Change, Proposal, proposal
+from shared.commit import Change, proposals
 from shared.discovery import settled
 from shared.errors import ProviderChangedError, ReconnectError, RetryLaterError, TributaryError
 from shared.filing import Filed, file
@@ -23,7 +23,8 @@ from shared.payloads import disclose
 from shared.providers import Hosted, OAuth2, Request
 from shared.visits import Question, Visit
 
-PARALLEL = 32
+PARALLEL = 2 * jobs.TOGETHER
+"""Most that is asked waits for the vendor, and little of it for a processor."""
 
 
 @cache
@@ -58,12 +59,7 @@ def answer(visit: Visit, credentials: Apps) -> None:
         hand_out(visit)
     if asked := to_ask(visit):
         ask_all(visit, asked, credentials.app(visit.provider.id))
-    for question in visit.questions:
-        if question.error is None and not question.ordered:
-            try:
-                compare(visit, question)
-            except ProviderChangedError as error:  # the reply is kept all the same: it is what shows why
-                question.error = error
+    compare(visit)
 
 
 def ask_all(visit: Visit, asked: list[Question], app: App) -> None:
@@ -135,19 +131,29 @@ def personal(visit: Visit, request: Request) -> Request:
     return replace(auth.about(request, visit.connection.account), then=following)
 
 
-def compare(visit: Visit, question: Question) -> None:
-    """Maps the answer and looks what of it is new."""
-    question.filed = mapped(visit, question)
-    question.proposed = proposals(question.filed.changes, visit.job.id)
-    question.changed = any(made.differs for made in question.proposed.values())
-    question.begun = any(made.seen.by == visit.job.id for made in question.proposed.values())
+def compare(visit: Visit) -> None:
+    """Maps the answers, and looks once what of them all is new."""
+    for question in visit.questions:
+        if question.error is None and not question.ordered:
+            try:
+                question.filed = mapped(visit, question)
+            except ProviderChangedError as error:  # the reply is kept all the same: it is what shows why
+                question.error = error
+    filed = [(question, question.filed.changes) for question in visit.questions if question.filed]
+    here = stored(change for _, changes in filed for change in changes)
+    for question, changes in filed:
+        question.proposed = proposals(here, changes, visit.job.id)
+        question.changed = any(made.differs for made in question.proposed.values())
+        question.begun = any(made.seen.by == visit.job.id for made in question.proposed.values())
 
 
-def proposals(changes: Sequence[Change], by: str) -> dict[sections.Key, Proposal]:
-    """What is to be said about the sections as they are stored now."""
-    stored = sections.read(change.key for change in changes)
-    found = ((change.key, proposal(stored[change.key], change, by)) for change in changes)
-    return {key: made for key, made in found if made}
+def stored(changes: Iterable[Change]) -> dict[sections.Key, sections.Section]:
+    """Sections as they are now. Where something may only have left, at half the price: what came there this very moment
+    leaves with the next news of it."""
+    staying, leaving = [], []
+    for change in changes:
+        (leaving if change.leaves else staying).append(change.key)
+    return sections.read(staying, leaving)
 
 
 def mapped(visit: Visit, question: Question) -> Filed:

@@ -20,6 +20,9 @@ from shared.visits import Question, Visit
 
 SILENT_AFTER = DAY
 QUIET_AFTER = 2 * DAY
+PUSHES_NOTED, POLLS_NOTED = 6 * HOUR, 3 * HOUR
+"""How old the connection's note of either may be before it is written anew: days decide about what was pushed, but
+hours about polls."""
 TOLD_WITHIN = 15 * MINUTE
 """From our door's hearing of news to its being there to read."""
 
@@ -54,19 +57,18 @@ def one(held: Connection, provider: Provider, resource: Resource, as_of: int, no
 
 
 def asked(held: Connection, provider: Provider, resource: Resource, now: int) -> int:
-    """When it was last asked for: at its last look, if polls ran then. The connection knows that to the hour, and of
-    pushes to three."""
+    """When it was last asked for: at its last look, if polls ran then. The connection knows that as nearly as it
+    notes them."""
     due = last_due(provider, resource.name, held.turn, now)
     if due is None:
         return held.last_push_at
-    return due if held.last_poll_at > due - HOUR else held.last_poll_at
+    return due if held.last_poll_at > due - POLLS_NOTED else held.last_poll_at
 
 
 # ---------------------------------------------------------------- webhooks gone silent
 
 
 def heard(held: Connection) -> int:
-    """To three hours: see `NOTED` in shared/writing.py."""
     return max(held.last_push_at, held.since)
 
 

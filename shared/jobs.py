@@ -21,6 +21,9 @@ LONGEST_DELAY_S = 900
 DEFERRED_AT_MOST = DAY
 RECEIVES = 5
 """How often a message may be received; one that fails the last time goes to the dead letters."""
+TOGETHER = 40
+"""Messages that a worker takes at once: they share a raw object, announcements and turns. So many of a phone's pushes
+at once fit into its memory."""
 
 Task = Literal[
     "sync", "subscribe", "permissions", "aggregate", "everyone", "disconnect", "erase", "replay", "look", "export",

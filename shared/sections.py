@@ -9,7 +9,8 @@ pk user   sk T#<source>#<resource>#<hash>  gone, as_of: deletions, of documents 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 TOMBSTONE_DAYS = 30
 NEVER = {"N": "0"}
 BATCH = 100
+CROWD = 3
+"""So many sections of one source's day are asked for with all that it has of that day."""
 
 
 class Key(NamedTuple):
@@ -81,15 +84,33 @@ class Section:
         return max([self.as_of, *(document.as_of or 0 for document in documents)])
 
 
-def read(keys: Iterable[Key]) -> dict[Key, Section]:
-    """Consistent. A section that is not there comes back as revision 0."""
-    wanted = list(dict.fromkeys(keys))
-    found = {key: Section(key) for key in wanted}
-    by_sk = {(key.user, key.sk): key for key in wanted}
-    for item in _batch_get([{"pk": {"S": k.user}, "sk": {"S": k.sk}} for k in wanted]):
-        key = by_sk[item["pk"]["S"], item["sk"]["S"]]
-        found[key] = _section(key, item)
-    return found
+def read(keys: Iterable[Key], loosely: Iterable[Key] = ()) -> dict[Key, Section]:
+    """Consistent; what is asked for `loosely` may be a moment old, at half the price. A section that is not there comes
+    back as revision 0.
+
+    A Query is billed by the sum of what it reads, and a get of many by each of them, there or not: of one source's day,
+    three cost less by the first.
+    """
+    wanted, rest, days = list(dict.fromkeys(keys)), set(loosely), defaultdict(list)
+    found = {key: Section(key) for key in (*wanted, *rest)}
+    for key in wanted:
+        days[key.user, key.day, key.source].append(key)
+    crowded = [day for day, held in days.items() if len(held) >= CROWD]
+    for user, day, source in crowded:
+        place = f"P#{day}#{source}"
+        found |= _sections(query(user, f"{place}#", f"{place}$", consistent=True), found)
+    single = [key for key in wanted if key[:3] not in crowded]
+    found |= _sections(_batch_get(map(_place, single)), found)
+    return found | _sections(_batch_get(map(_place, rest.difference(wanted)), consistent=False), found)
+
+
+def _sections(items: Iterable[dict[str, Any]], wanted: Container[Key]) -> dict[Key, Section]:
+    keys = ((Key(item["pk"]["S"], *item["sk"]["S"].split("#", 3)[1:]), item) for item in items)
+    return {key: _section(key, item) for key, item in keys if key in wanted}
+
+
+def _place(key: Key) -> dict[str, AttributeValueTypeDef]:
+    return {"pk": {"S": key.user}, "sk": {"S": key.sk}}
 
 
 def put(section: Section, seen: int) -> bool:
@@ -163,7 +184,7 @@ def buried(user: str, source: str, resource: str, ids: Iterable[str], now: int) 
 def day_items(user: str, days: Sequence[str]) -> list[dict[str, Any]]:
     """The items of these days, in their order; an empty one where there is none. Eventually consistent: half the
     price."""
-    keys: list[dict[str, AttributeValueTypeDef]] = [{"pk": {"S": user}, "sk": {"S": f"D#{day}"}} for day in days]
+    keys: Any = [{"pk": {"S": user}, "sk": {"S": f"D#{day}"}} for day in days]
     found = {item["sk"]["S"]: item for item in _batch_get(keys, consistent=False)}
     return [found.get(f"D#{day}", {}) for day in days]
 
@@ -298,10 +319,10 @@ def _section(key: Key, item: dict[str, Any]) -> Section:
     )
 
 
-def _batch_get(keys: list[dict[str, AttributeValueTypeDef]], consistent: bool = True) -> Iterator[dict[str, Any]]:
-    table = settings().data_table
-    for start in range(0, len(keys), BATCH):
-        asked: Any = {table: {"Keys": keys[start : start + BATCH], "ConsistentRead": consistent}}
+def _batch_get(keys: Iterable[dict[str, AttributeValueTypeDef]], consistent: bool = True) -> Iterator[dict[str, Any]]:
+    table, wanted = settings().data_table, list(keys)
+    for start in range(0, len(wanted), BATCH):
+        asked: Any = {table: {"Keys": wanted[start : start + BATCH], "ConsistentRead": consistent}}
         while asked:
             reply = dynamodb().batch_get_item(RequestItems=asked)
             yield from reply["Responses"].get(table, [])

@@ -46,8 +46,6 @@ from shared.subscriptions import ensure
 from shared.visits import Visit, plan
 from shared.writing import announce, close, write
 
-OPENERS = 25
-"""As many as there are messages in a full batch: they do nothing but wait for others."""
 ERRANDS: dict[str, Callable[[Job], None]] = {
     "aggregate": aggregate,
     "everyone": everyone,
@@ -192,7 +190,8 @@ class Batch:
 
 @cache
 def openers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(OPENERS, thread_name_prefix="open")
+    """As many as there are messages in a full batch: they do nothing but wait for others."""
+    return ThreadPoolExecutor(jobs.TOGETHER, thread_name_prefix="open")
 
 
 def begin(errand: Errand, bulk: bool, until: int) -> None:
@@ -205,7 +204,8 @@ def begin(errand: Errand, bulk: bool, until: int) -> None:
         # Should this attempt take the worker with it, nobody is left to say so.
         finish(job.tracked, job.part, cause="interrupted")
     if job.account and not job.connection:
-        errand.people = connections.of_account(job.provider, job.account)
+        # What a hint tells of, the first fill of whoever connects this very moment asks for.
+        errand.people = connections.of_account(job.provider, job.account, loosely=True)
         if len(errand.people) == 1 and is_visit(job):
             errand.job = job = for_person(job, errand.people[0])
     if not job.connection or not is_visit(job):

@@ -47,7 +47,10 @@ def client() -> httpx.Client:
     """One per process: connections and the TLS context are reused by every job and thread."""
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it would tell whole addresses, which may hold a token
     return httpx.Client(
-        timeout=TIMEOUT_S, follow_redirects=False, headers={"user-agent": "tributary", "accept": "application/json"}
+        timeout=TIMEOUT_S,
+        follow_redirects=False,
+        headers={"user-agent": "tributary", "accept": "application/json"},
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),  # whoever asks waits in a thread
     )
 
 

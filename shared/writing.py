@@ -8,19 +8,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 from shared import connections, jobs, sections, zones
-from shared.commit import Announcement, Change, Proposal, commit, proposal
-from shared.fetching import proposals
-from shared.freshness import unannounced
+from shared.commit import Announcement, Change, Proposal, commit, proposal, proposals
+from shared.freshness import POLLS_NOTED, PUSHES_NOTED, unannounced
 from shared.jobs import now_ms
 from shared.local_time import Zones
 from shared.log import logger
-from shared.model import HOUR, Document
+from shared.model import Document
 from shared.settings import settings
 from shared.visits import Question, Visit
 
 STAMPS = {"webhook": "last_push_at", "push": "last_push_at", "poll": "last_poll_at"}
-NOTED = {"last_push_at": 3 * HOUR, "last_poll_at": HOUR, "last_data_at": 3 * HOUR}
-"""How old a stamp may be before it is written anew: days decide about what was pushed, but the hour about polls."""
+NOTED = {"last_push_at": PUSHES_NOTED, "last_poll_at": POLLS_NOTED, "last_data_at": PUSHES_NOTED}
 
 
 def write(visit: Visit) -> list[Announcement]:
@@ -87,7 +85,7 @@ def latest(visit: Visit, question: Question) -> dict[sections.Key, Proposal]:
     behind = {announcement.key for asked in visit.questions for announcement in asked.said}
     again = [change for change in question.filed.changes if change.key in behind]
     kept = {key: made for key, made in question.proposed.items() if key not in behind}
-    return kept | proposals(again, visit.job.id)
+    return kept | proposals(sections.read(change.key for change in again), again, visit.job.id)
 
 
 def pointer(question: Question, change: Change, section: sections.Section) -> str:

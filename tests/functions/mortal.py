@@ -46,7 +46,7 @@ from sandbox.control import Control
 from sandbox.life import PEOPLE, Life
 from sandbox.webhooks import Webhook
 from sandbox.world import World as Lives
-from shared import aws, control, fetching, sync
+from shared import aws, control, fetching, jobs
 from tests.functions.standing import backend
 from tests.functions.system import System, answered, invoke, lose_memory
 
@@ -603,7 +603,7 @@ def world(endpoint: str) -> Iterator[World]:
             patch.setattr(time, "sleep", clock.sleep)
             patch.setenv("KEEP_CONSENT_PROOF", "true")
             patch.setattr(fetching, "PARALLEL", 1)
-            patch.setattr(sync, "OPENERS", 1)
+            patch.setattr(jobs, "TOGETHER", 1)
             for client in (aws.dynamodb(), aws.s3(), aws.kms()):
                 watch(client, edge)
             yield World(system, vendors, queues, clock, edge)

@@ -114,7 +114,7 @@ def arrive(held: connections.Connection, name: str, items: list[Page], window: W
     question = Question(source.resource(name), window, pages=[orjson.dumps(page)], replies=[page], as_of=as_of)
     job = Job(id=new_id(), reason="sync", as_of=as_of, connection=held.id)
     visit = Visit(job, held, source, Zones(), [question])
-    fetching.compare(visit, question)
+    fetching.compare(visit)
     kept = RawObject()
     if question.changed:
         question.raw = kept.add(held.owner, Answered(question.pages, as_of, window))

@@ -37,8 +37,7 @@ def put(found: Visit) -> list[bool]:
     def note(http_response: Any, **_: Any) -> None:
         refused.append(http_response.status_code != 200)
 
-    for question in found.questions:
-        fetching.compare(found, question)
+    fetching.compare(found)
     events = dynamodb().meta.events
     events.register("after-call.dynamodb.PutItem", note)
     try:
@@ -67,8 +66,7 @@ def test_two_answers_of_one_visit_meet_in_a_day(standing: System, said: list[tup
 def test_what_somebody_else_wrote_in_between_is_found_by_the_put(standing: System) -> None:
     held = connections.establish("in between", OURA, "", (), "UTC")
     slow, quick = visit(held, (2, 80)), visit(held, (1, 70))
-    for question in slow.questions:
-        fetching.compare(slow, question)
+    fetching.compare(slow)
     assert put(quick) == [False]
     assert [a.rev for a in writing.written(slow, slow.questions[0])] == [2]
     assert score(held.user) == (2, 80)
@@ -77,8 +75,7 @@ def test_what_somebody_else_wrote_in_between_is_found_by_the_put(standing: Syste
 def test_nor_does_an_older_answer_overwrite_a_newer_one_then(standing: System) -> None:
     held = connections.establish("older", OURA, "", (), "UTC")
     slow, quick = visit(held, (1, 70)), visit(held, (2, 80))
-    for question in slow.questions:
-        fetching.compare(slow, question)
+    fetching.compare(slow)
     put(quick)
     assert writing.written(slow, slow.questions[0]) == []
     assert score(held.user) == (1, 80)
@@ -87,9 +84,25 @@ def test_nor_does_an_older_answer_overwrite_a_newer_one_then(standing: System) -
 def test_what_was_deleted_in_between_does_not_come_back(standing: System) -> None:
     held = connections.establish("deleted", OURA, "", (), "UTC")
     slow = visit(held, (1, 70))
-    fetching.compare(slow, slow.questions[0])
+    fetching.compare(slow)
     # By the clock, or the deletion would be long forgotten.
     now = writing.now_ms()
     sections.bury(held.user, "oura", "daily_sleep", {"night"}, now)
     assert writing.written(slow, slow.questions[0]) == []
     assert list(sections.sections(held.user, str(DAY), str(DAY), consistent=True)) == []
+
+
+def test_what_is_read_of_a_day_is_read_at_once(standing: System) -> None:
+    """The day's sections of one source, in one request, where three of them are asked for; what else is there is not
+    taken for one of them."""
+    held = connections.establish("crowd", OURA, "", (), "UTC")
+    put(visit(held, (1, 70)))
+    names = ("daily_activity", "daily_sleep", "workout")
+    keys = [sections.Key(held.user, str(DAY), "oura", name) for name in names]
+    for asked, loosely in ((keys, keys[1:]), (keys[:2], keys[2:]), ((), keys), (keys[:1] + keys[2:], keys[1:])):
+        found = sections.read(asked, loosely)
+        assert {key: section.rev for key, section in found.items()} == dict(zip(keys, (0, 1, 0), strict=True))
+    assert sections.read([*keys[::2], keys[0]._replace(resource="sleep")]).keys() == {
+        *keys[::2],
+        keys[0]._replace(resource="sleep"),
+    }

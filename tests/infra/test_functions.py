@@ -203,7 +203,7 @@ def test_who_may_do_what(
 def test_workers_are_fed_in_batches_that_may_fail_in_part(default: Template) -> None:
     fed = [each["Properties"] for each in default.find_resources("AWS::Lambda::EventSourceMapping").values()]
     workers = [each for each in fed if "MaximumBatchingWindowInSeconds" in each]
-    assert sorted(each["BatchSize"] for each in workers) == [1, 25]
+    assert sorted(each["BatchSize"] for each in workers) == [1, 40]
     for each in workers:
         assert each["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert each["MaximumBatchingWindowInSeconds"] == 1
@@ -216,7 +216,7 @@ def test_workers_are_fed_in_batches_that_may_fail_in_part(default: Template) -> 
 def test_an_operator_limits_how_many_workers_run(custom: Template) -> None:
     fed = [each["Properties"] for each in custom.find_resources("AWS::Lambda::EventSourceMapping").values()]
     limited = {each["BatchSize"]: each["ScalingConfig"] for each in fed if "ScalingConfig" in each}
-    assert limited == {size: {"MaximumConcurrency": 2} for size in (1, 25)}
+    assert limited == {size: {"MaximumConcurrency": 2} for size in (1, 40)}
 
 
 def test_the_poll_ticks_every_minute_and_is_never_retried(default: Template) -> None:
