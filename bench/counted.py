@@ -3,7 +3,7 @@
 People wear an Oura ring, and of every four replies one says nothing new. By webhook, the vendor tells of a day's
 readiness every hour: one event through the door, one visit, one document. By poll, its webhooks have fallen silent, and
 the ring asks by the timetable, which is each half hour of the day for what moves all day. The handlers run against AWS
-in memory, one container of each, in full batches, botocore and all. So many hours stand for the week and the month,
+in memory, one container of each, in full batches, each call signed. So many hours stand for the week and the month,
 which would say the same again.
 
 Counted is what AWS bills by the call, the unit, the byte, and the gigabyte-second. The time of a Lambda is the

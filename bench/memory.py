@@ -1,8 +1,8 @@
 """AWS in memory, as far as the corridor asks of it: what the benches run against.
 
-It stands at one of two heights. `above` botocore its clients are replaced, and what is timed is ours alone; `below`,
-botocore makes, signs and reads every call, and only the socket is left out. bench/cold.py puts the same memory behind
-TLS. A bench has one writer: conditions are taken to hold, and nothing expires.
+It stands at one of two heights. `above` the wire, which is shared/signed.py and shared/wire.py, a call is answered as it
+is asked; `below`, every call is written, signed and read, and only the socket is left out. bench/cold.py puts the same
+memory behind TLS. A bench has one writer: conditions are taken to hold, and nothing expires.
 """
 
 from __future__ import annotations
@@ -13,18 +13,15 @@ import os
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from math import ceil
 from threading import Lock, current_thread, main_thread
-from types import SimpleNamespace
 from typing import Any, Literal
+from unittest.mock import patch
 
 import orjson
-from botocore.awsrequest import AWSResponse
-from botocore.compat import HTTPHeaders
 
 from bench import prices
 
@@ -48,7 +45,7 @@ SET = re.compile(r"(#?\w+) = (?:if_not_exists\(#?\w+, (:\w+)\) \+ )?(:\w+)")
 
 @dataclass
 class Memory:
-    """Items as botocore has them, binaries as bytes; messages by queue. `spent` is what AWS would bill: `calls` and
+    """Items as our code has them, binaries as bytes; messages by queue. `spent` is what AWS would bill: `calls` and
     `queries` of DynamoDB and its `read units`, `write units` and `index writes`, only if it `counts`, which takes time;
     and what the others bill by."""
 
@@ -169,10 +166,26 @@ class Memory:
             begun = time.thread_time()
             self.spent["trips in turn" if current_thread() is main_thread() else "trips at once"] += 1
             told = json.loads(body, object_hook=binary) if target else {}
-            answer = getattr(self, target.partition(".")[2] or "PutObject")(told)
+            answer = self.call("", target or "S3.PutObject", told)
             said = orjson.dumps(answer, default=text) if target else b""
             self.busy += time.thread_time() - begun
             return said
+
+    def exchange(
+        self, origin: str, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, bytes]:
+        """In the place of a socket."""
+        return 200, self.wire(headers.get("x-amz-target", ""), body)
+
+    # ------------------------------------------------------------ above it
+
+    def call(self, service: str, target: str, told: Item, *_: Any) -> Item:
+        answer: Item = getattr(self, target.partition(".")[2])(told)
+        return answer
+
+    def ask(self, request: Any) -> bytes:
+        self.PutObject({})
+        return b""
 
 
 def place(item: Item) -> tuple[str, str]:
@@ -211,73 +224,29 @@ def size(value: Any) -> int:
 # ---------------------------------------------------------------- where it stands
 
 
-class Client:
-    """What boto3 would make of a service: `put_item(**request)` is the memory's `PutItem(request)`."""
-
-    def __init__(self, memory: Memory) -> None:
-        self.memory = memory
-
-    def __getattr__(self, name: str) -> Any:
-        answer = getattr(self.memory, "".join(part.capitalize() for part in name.split("_")))
-        asked = self.__dict__[name] = lambda **request: answer(request)
-        return asked
-
-
-class Connection:
-    """What shared/signed.py sends its calls over."""
-
-    host, port = "aws.example", 443
-
-    def __init__(self, memory: Memory) -> None:
-        self.memory = memory
-
-    def request(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> None:
-        self.answer = self.memory.wire(headers["x-amz-target"], body)
-
-    def getresponse(self) -> Any:
-        return SimpleNamespace(status=200, read=lambda: self.answer)
-
-
-def sent(memory: Memory, request: Any, **_: Any) -> Any:
-    """In the place of a socket."""
-    target = request.headers.get("X-Amz-Target", "")
-    answer = memory.wire(target.decode() if isinstance(target, bytes) else target, request.body)
-    headers = HTTPHeaders.from_pairs([("content-type", "application/x-amz-json-1.0")])
-    return AWSResponse(request.url, 200, headers, SimpleNamespace(stream=lambda: [answer]))
-
-
 @contextmanager
 def standing(height: Height = "above", counts: bool = False) -> Iterator[Memory]:
     """Everything that asks AWS is answered from a new memory, and nothing is left of it afterwards."""
-    before = dict(os.environ)
-    os.environ.update(ENVIRONMENT)
-    from shared import aws, secret, signed, vault
     from shared.providers.registry import providers
 
     apps = {p.id: {"client_id": "id", "client_secret": "secret"} for p in providers()}
     memory = Memory(secret={"providers": apps, "hook_key": "key"}, counts=counts)
-    session, connection, client = aws._session, signed._connection, Client(memory)
-    forget(aws, secret, vault)
-    try:
-        signed._connection = lambda service: Connection(memory)  # type: ignore[assignment]
-        if height == "above":
-            aws._session = lambda: SimpleNamespace(create_client=lambda name, **_: client)  # type: ignore[assignment]
-        else:
-            for made in (aws.dynamodb(), aws.s3(), aws.kms(), aws.logs()):
-                made.meta.events.register("before-send", partial(sent, memory))
+    stands: dict[str, Any] = {"shared.wire.exchange": memory.exchange}
+    if height == "above":
+        stands |= {"shared.aws.call": memory.call, "shared.objects.ask": memory.ask}
+    with patch.dict(os.environ, ENVIRONMENT), ExitStack() as stack:
+        for name, stand_in in stands.items():
+            stack.enter_context(patch(name, stand_in))
+        stack.callback(forget)
+        forget()
         yield memory
-    finally:
-        aws._session, signed._connection = session, connection
-        forget(aws, secret, vault)
-        os.environ.clear()
-        os.environ.update(before)
 
 
-def forget(aws: Any, secret: Any, vault: Any) -> None:
-    from shared import budget
+def forget() -> None:
+    from shared import budget, secret, vault
     from shared.settings import settings
 
-    for kept in (settings, budget.turns, aws.dynamodb, aws.s3, aws.kms, aws.logs, aws._session):
-        kept.cache_clear()
+    settings.cache_clear()
+    budget.turns.cache_clear()
     secret._read = None
     vault._kept.clear()

@@ -2,7 +2,7 @@
 
     python -m bench.reads
 
-The deployed handlers run, down to botocore's socket: its calls are answered from memory. So the time is ours alone
+The deployed handlers run, down to the socket to AWS: its calls are answered from memory. So the time is ours alone
 (of the processor, since nothing waits), and what AWS adds is one round trip for each call counted. The data is one
 person's quarter of days with three sources, written by the product's own functions: 20 figures of every day, and one
 day of heart rate every 15 seconds.
@@ -176,10 +176,10 @@ def rows(tiny: bool = False) -> Iterator[Row]:
         for each in reads(tables, 1 if tiny else TIMES):
             yield at_most(f"{each.what}, read by its function: Queries", each.queries, 1, "")
             yield plain(f"{each.what}, read by its function: median", each.median, "ms")
-        yield plain(f"{what}, below botocore", rate(unpacked, tiny), "/s")
+        yield plain(f"{what}, below the wire", rate(unpacked, tiny), "/s")
     with memory.standing():
         live()
-        yield plain(f"{what}, above botocore", rate(unpacked, tiny), "/s")
+        yield plain(f"{what}, above the wire", rate(unpacked, tiny), "/s")
 
 
 def unpacked() -> None:

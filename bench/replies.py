@@ -169,6 +169,6 @@ def rows(tiny: bool = False) -> Iterator[Row]:
             with memory.standing(height) as aws:
                 found = rate(partial(bring, aws, reply), tiny)
                 assert any(sk.startswith("P#") for _, sk in aws.items["Data"]), f"{reply.name} made no section"
-            name = f"{reply.name}: reply → section, {height} botocore"
+            name = f"{reply.name}: reply → section, {height} the wire"
             aimed = reply.target and height == "above"
             yield at_least(name, found, reply.target, "/s") if aimed else plain(name, found, "/s")

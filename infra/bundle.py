@@ -31,7 +31,7 @@ PYTHON = "python3.13"
 MB = 10**6
 UNNAMED = {"zoneinfo": "tzdata"}
 """The standard library's modules, and what they load if it is there."""
-SERVICES = {"dynamodb", "kms", "logs", "s3"}
+SERVICES = {"s3"}
 """What is called through botocore, which carries the models of four hundred; `shared/signed.py` needs none."""
 MODELS = "botocore/data"
 ENDPOINTS = f"{MODELS}/endpoints.json"

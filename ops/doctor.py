@@ -225,16 +225,22 @@ CHECKS: tuple[Callable[[Deployment], Found], ...] = (
 def said(error: Exception) -> str:
     """The code AWS gave, or our own words; another library's are left out."""
     if isinstance(error, ClientError):
-        return f"{error.response['Error']['Code']} at {error.operation_name}"
+        return f"{code(error)} at {error.operation_name}"
     return str(error) if isinstance(error, TributaryError | AwsError) else type(error).__name__
+
+
+def code(error: Exception) -> str:
+    """AWS's word for its refusal; empty for anything else."""
+    if isinstance(error, ClientError):
+        return str(error.response["Error"]["Code"])
+    return error.code if isinstance(error, AwsError) else ""
 
 
 def findings(check: Callable[[Deployment], Found], at: Deployment) -> Found:
     try:
         yield from check(at)
     except UNREACHABLE as error:
-        lacking = isinstance(error, ClientError) and "Access" in error.response["Error"]["Code"]
-        advice = "your role lacks the policy of docs/operations.md" if lacking else "look at docs/operations.md"
+        advice = "your role lacks the policy of docs/operations.md" if "Access" in code(error) else "look at docs/operations.md"
         yield Finding(f"cannot be looked at: {said(error)}", advice)
 
 

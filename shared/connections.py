@@ -13,8 +13,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from zlib import crc32
 
-from botocore.exceptions import ClientError
-
 from shared import control
 from shared.aws import dynamodb
 from shared.control import Item
@@ -23,6 +21,7 @@ from shared.jobs import new_id, now_ms
 from shared.looks import Turn
 from shared.providers import Provider, Resource, house
 from shared.settings import settings
+from shared.signed import AwsError
 from shared.timetable import LOOK_MINUTES, WAKE_HOUR
 from shared.vault import Owner
 
@@ -180,8 +179,8 @@ def _create(user: str, provider: Provider, account: str, scopes: tuple[str, ...]
     ]
     try:
         dynamodb().transact_write_items(TransactItems=writes)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "TransactionCanceledException":
+    except AwsError as error:
+        if error.code != "TransactionCanceledException":
             raise
         raise ConflictError(f"{provider.name} is being connected twice at once; try again") from error
     return made

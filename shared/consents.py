@@ -13,12 +13,11 @@ import json
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from botocore.exceptions import ClientError
-
 from shared import control
 from shared.aws import dynamodb
 from shared.jobs import now_ms
 from shared.settings import settings
+from shared.signed import AwsError
 
 Action = Literal["granted", "withdrawn"]
 SAID = ("number", "at", "action", "provider", "scopes", "text", "cause", "before")
@@ -129,8 +128,8 @@ def _append(user: str, seen: int, entry: dict[str, Any]) -> bool:
     ]
     try:
         dynamodb().transact_write_items(TransactItems=writes)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "TransactionCanceledException":
+    except AwsError as error:
+        if error.code != "TransactionCanceledException":
             raise
         return False
     return True

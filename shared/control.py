@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from shared.aws import dynamodb
+from shared.aws import dynamodb, stood
 from shared.settings import settings
+from shared.signed import AwsError
 
 RING_PAGE = 1_000
 """Connections that one message of a ring segment stands for: a second of sending, so far from any time-out."""
@@ -115,10 +114,9 @@ def tried(
             ReturnValues="ALL_NEW",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-            stood: Any = error.response.get("Item", {})
-            return False, plain(stood)
+    except AwsError as error:
+        if error.code == "ConditionalCheckFailedException":
+            return False, plain(stood(error))
         raise
     return True, plain(reply["Attributes"])
 
@@ -157,8 +155,8 @@ def _query(**request: Any) -> Iterator[Item]:
 def _held(write: Any, **request: Any) -> bool:
     try:
         write(TableName=settings().control_table, **request)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+    except AwsError as error:
+        if error.code == "ConditionalCheckFailedException":
             return False
         raise
     return True

@@ -9,14 +9,12 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from shared import connections, control
 from shared.jobs import now_ms
 from shared.log import logger
 from shared.model import DAY
 from shared.settings import settings
-from shared.signed import call
+from shared.signed import AwsError, call
 
 HIDDEN_S = 60
 NOTED_DAYS = 15
@@ -30,8 +28,8 @@ def note(message: str, error: str, said: str) -> None:
     noted = {"error": error, "said": said, "at": now_ms(), "expires": expires}
     try:
         control.put({"pk": f"M#{message}", "sk": "M", **noted})
-    except (BotoCoreError, ClientError) as failed:
-        logger().warning("not noted", extra={"message_id": message, "error": type(failed).__name__})
+    except AwsError as failed:
+        logger().warning("not noted", extra={"message_id": message, "error": str(failed)})
 
 
 def cause(message: str) -> str:

@@ -13,7 +13,6 @@ from concurrent.futures import Executor
 from typing import Any
 
 import orjson
-from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.aws import logs
 from shared.errors import BadRequestError, BusyError
@@ -21,6 +20,7 @@ from shared.jobs import now_ms
 from shared.log import logger
 from shared.outcomes import Outcome, Result
 from shared.settings import settings
+from shared.signed import AwsError
 
 NOBODY = "nobody"
 """The stream of what was for nobody that we know."""
@@ -108,17 +108,21 @@ def of(user: str, first: int, last: int, provider: str, page: str, at_most: int)
 
 def everybody(first: int) -> Iterator[Line]:
     """All lines since then, in order. Reads the streams of everybody: an operator's question."""
-    pages = logs().get_paginator("filter_log_events").paginate(logGroupName=settings().events_log, startTime=first)
-    for page in pages:
+    asked = {"logGroupName": settings().events_log, "startTime": first}
+    while True:
+        page = logs().filter_log_events(**asked)
         yield from map(orjson.loads, (event["message"] for event in page["events"]))
+        if not page.get("nextToken"):
+            return
+        asked["nextToken"] = page["nextToken"]
 
 
 def forget(user: str) -> None:
     """Deletes the person's stream, if there is one."""
     try:
         logs().delete_log_stream(logGroupName=settings().events_log, logStreamName=stream(user))
-    except ClientError as error:
-        if _code(error) != "ResourceNotFoundException":
+    except AwsError as error:
+        if error.code != "ResourceNotFoundException":
             raise
 
 
@@ -129,12 +133,12 @@ def _read(user: str, first: int, last: int, page: str, limit: int) -> dict[str, 
             logGroupName=settings().events_log, logStreamName=stream(user), startTime=first, endTime=last,
             limit=limit, **more,
         )  # fmt: skip
-    except ClientError as error:
-        if _code(error) == "ResourceNotFoundException":
+    except AwsError as error:
+        if error.code == "ResourceNotFoundException":
             return {"events": [], "nextBackwardToken": page}
-        if _code(error) == "InvalidParameterException":
+        if error.code == "InvalidParameterException":
             raise BadRequestError("not a page of this list", "page") from error
-        if _code(error) == "ThrottlingException":
+        if error.code == "ThrottlingException":
             raise BusyError("too many ask for events at once; try again in a second") from error
         raise
     return read
@@ -146,22 +150,18 @@ def _put(name: str, lines: list[Line]) -> None:
     try:
         try:
             logs().put_log_events(**target, logEvents=events)
-        except ClientError as error:
-            if _code(error) != "ResourceNotFoundException":
+        except AwsError as error:
+            if error.code != "ResourceNotFoundException":
                 raise
             _make(target)
             logs().put_log_events(**target, logEvents=events)
-    except (ClientError, BotoCoreError) as error:
-        logger().warning("events not kept", extra={"error": type(error).__name__, "events": lines})
+    except AwsError as error:
+        logger().warning("events not kept", extra={"error": str(error), "events": lines})
 
 
 def _make(target: dict[str, str]) -> None:
     try:
         logs().create_log_stream(**target)
-    except ClientError as error:
-        if _code(error) != "ResourceAlreadyExistsException":
+    except AwsError as error:
+        if error.code != "ResourceAlreadyExistsException":
             raise
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response["Error"]["Code"])

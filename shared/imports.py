@@ -12,8 +12,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from botocore.exceptions import ClientError
-
 from shared import control, files, handed, jobs, progress
 from shared.aws import s3
 from shared.errors import BadRequestError, NotFoundError, TooLargeError
@@ -78,7 +76,7 @@ def media_type(user: str, id_: str) -> str:
         raise NotFoundError("no such upload", "upload")
     try:
         return s3().head_object(Bucket=settings().raw_bucket, Key=key(user, id_))["ContentType"]
-    except ClientError as error:
+    except s3().exceptions.ClientError as error:
         if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
             raise
         raise NotFoundError("no such file: PUT it first, by the link you were given", "upload") from error

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import base64
 
-from shared.aws import s3
+from shared import objects
 from shared.connections import Connection
 from shared.jobs import new_id
-from shared.settings import settings
 from shared.vault import seal, unseal
 
 INLINE_AT_MOST = 190_000
@@ -21,13 +20,12 @@ def enclose(held: Connection, plain: bytes) -> str:
     if len(sealed) <= INLINE_AT_MOST:
         return base64.b64encode(sealed).decode()
     key = f"inbox/{new_id()}"
-    s3().put_object(Bucket=settings().raw_bucket, Key=key, Body=sealed)
+    objects.put(key, sealed)
     return f"s3:{key}"
 
 
 def disclose(held: Connection, enclosed: str) -> bytes:
     """Raises UnsealError where the connection it was meant for is another."""
     if enclosed.startswith("s3:"):
-        reply = s3().get_object(Bucket=settings().raw_bucket, Key=enclosed.removeprefix("s3:"))
-        return unseal(held.owner, "payload", reply["Body"].read())
+        return unseal(held.owner, "payload", objects.get(enclosed.removeprefix("s3:")))
     return unseal(held.owner, "payload", base64.b64decode(enclosed))

@@ -5,7 +5,6 @@ A key id we do not know may be a new one, so it is looked for again, but at most
 
 from __future__ import annotations
 
-import http.client
 import json
 import time
 from collections.abc import Mapping
@@ -46,6 +45,8 @@ def read(proof: PublishedKey, body: bytes) -> Mapping[str, Point]:
 
 def fetch(url: str) -> bytes:
     """One GET, without a client that would cost more to import than to use; redirects are not followed."""
+    import http.client  # costs as much as all the rest of this door: only for those who need it
+
     parts = urlsplit(url)
     kind: Any = http.client.HTTPConnection if parts.scheme == "http" else http.client.HTTPSConnection
     connection = kind(parts.hostname, parts.port, timeout=TIMEOUT_S)

@@ -13,10 +13,9 @@ from datetime import UTC, date, datetime
 
 import orjson
 
-from shared.aws import s3
+from shared import objects
 from shared.jobs import new_id
 from shared.providers import Window
-from shared.settings import settings
 from shared.vault import Owner, seal, unseal
 
 SEPARATOR = b"\x1e"
@@ -60,12 +59,10 @@ class RawObject:
 
     def keep(self) -> None:
         if self._parts:
-            s3().put_object(Bucket=settings().raw_bucket, Key=self.key, Body=b"".join(self._parts))
+            objects.put(self.key, b"".join(self._parts))
 
 
 def fetch(owner: Owner, pointer: str) -> Answered:
-    """The answer a section was mapped from. Raises S3's NoSuchKey where it has expired, and UnsealError."""
+    """The answer a section was mapped from. Raises as `objects.get` where it has expired, and UnsealError."""
     key, offset, length = pointer.split(",")
-    span = f"bytes={offset}-{int(offset) + int(length) - 1}"
-    reply = s3().get_object(Bucket=settings().raw_bucket, Key=key, Range=span)
-    return Answered.read(zlib.decompress(unseal(owner, "raw", reply["Body"].read())))
+    return Answered.read(zlib.decompress(unseal(owner, "raw", objects.get(key, int(offset), int(length)))))

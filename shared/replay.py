@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import orjson
-from botocore.exceptions import ClientError
 
 from shared import connections, fetching, raw, sections, zones
 from shared.commit import Change, Proposal, commit, proposal
@@ -31,6 +30,7 @@ from shared.progress import finish, tell
 from shared.providers import Provider, Window
 from shared.providers.registry import provider
 from shared.sections import TOMBSTONE_DAYS, Key, Section
+from shared.signed import AwsError
 from shared.vault import UnsealError
 from shared.visits import Question, Visit
 from shared.writing import announce, unburied
@@ -91,8 +91,8 @@ def reopened(held: Connection, source: Provider, pointer: tuple[str, str]) -> Qu
         kept = raw.fetch(held.owner, place) if place else None
     except UnsealError:
         return None
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchKey":
+    except AwsError as error:
+        if error.code != "NoSuchKey":
             raise
         return None
     if kept is None or kept.as_of < now_ms() - TOMBSTONE_DAYS * DAY:

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from shared import control
 from shared.jobs import now_ms
 from shared.log import logger
 from shared.model import DAY, HOUR
 from shared.outcomes import Outcome
+from shared.signed import AwsError
 
 KEPT_DAYS = 30
 FAILED = "failed#"
@@ -61,8 +60,8 @@ def count(outcomes: Iterable[Outcome]) -> None:
     try:
         for run, share in shares.items():
             _add(run, {what: n for what, n in share.items() if n})
-    except (ClientError, BotoCoreError) as error:
-        logger().warning("passes not counted", extra={"error": type(error).__name__, "runs": sorted(shares)})
+    except AwsError as error:
+        logger().warning("passes not counted", extra={"error": str(error), "runs": sorted(shares)})
 
 
 def counted(outcome: Outcome) -> dict[str, int]:

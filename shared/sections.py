@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
-from botocore.exceptions import ClientError
 
 from shared.aws import dynamodb
 from shared.model import DAY, Document
 from shared.packing import unpack
 from shared.settings import settings
+from shared.signed import AwsError
 from shared.summary import Stats, rows
 
 if TYPE_CHECKING:
@@ -332,8 +332,8 @@ def _batch_get(keys: Iterable[dict[str, AttributeValueTypeDef]], consistent: boo
 def _conditional(write: Any, **request: Any) -> bool:
     try:
         write(TableName=settings().data_table, **request)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+    except AwsError as error:
+        if error.code == "ConditionalCheckFailedException":
             return False
         raise
     return True

@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Literal
 
-from botocore.exceptions import ClientError
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -26,6 +25,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from shared.aws import dynamodb, kms
 from shared.errors import TributaryError
 from shared.settings import settings
+from shared.signed import AwsError
 
 VERSION = 1
 NONCE = 12
@@ -128,8 +128,8 @@ def _new_branch(branch: str) -> bytes:
             Item={"pk": {"S": "K#branch"}, "sk": {"S": branch}, "wrapped": {"B": made["CiphertextBlob"]}},
             ConditionExpression="attribute_not_exists(pk)",
         )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+    except AwsError as error:
+        if error.code != "ConditionalCheckFailedException":
             raise
         stored = _stored_branch(branch)
         if stored is None:

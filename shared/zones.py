@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from botocore.exceptions import ClientError
-
 from shared import sections
 from shared.aws import dynamodb
 from shared.errors import BadRequestError
@@ -15,6 +13,7 @@ from shared.jobs import now_ms
 from shared.local_time import Zones
 from shared.log import logger
 from shared.settings import settings
+from shared.signed import AwsError
 
 
 def of(user: str) -> Zones:
@@ -53,9 +52,9 @@ def moved_to(user: str, name: str) -> None:
                 ":seen": {"N": str(len(history))},
             },
         )
-    except ClientError as error:
+    except AwsError as error:
         # Two doors at once: the other one's word about where the person is, is as good as ours.
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+        if error.code != "ConditionalCheckFailedException":
             raise
 
 

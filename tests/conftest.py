@@ -1,5 +1,7 @@
-"""A test of a provider that is not here has nothing to prove: it is left out, and no other is the worse for it."""
+"""A test of a provider that is not here has nothing to prove: it is left out, and no other is the worse for it. AWS is
+moto's, one server for all tests of a process."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,15 @@ HERE = Path(__file__).parent
 collect_ignore = [
     str(folder) for folder in (HERE / "contract").iterdir() if folder.is_dir() and folder.name not in provider_ids()
 ]
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[str]:
+    """Its address."""
+    from tests.functions.standing import moto  # takes seconds to import
+
+    with moto() as url:
+        yield url
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

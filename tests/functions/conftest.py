@@ -1,46 +1,15 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
-from threading import RLock
-from typing import Any
 
 import httpx
 import pytest
-from moto.dynamodb.models import DynamoDBBackend
-from moto.server import ThreadedMotoServer
 
 from tests.functions.aggregators import control
 from tests.functions.standing import backend, vendors
 from tests.functions.system import System
 
 USERS = count(1)
-WRITES = ("put_item", "update_item", "delete_item", "transact_write_items")
-
-
-@pytest.fixture(scope="session")
-def aws() -> Iterator[str]:
-    server = ThreadedMotoServer(port=0, verbose=False)
-    with pytest.MonkeyPatch.context() as patch:
-        make_atomic(patch)
-        server.start()
-        _, port = server.get_host_and_port()
-        yield f"http://127.0.0.1:{port}"
-        server.stop()
-
-
-def make_atomic(patch: pytest.MonkeyPatch) -> None:
-    """DynamoDB checks a condition and writes in one step; moto's server threads do not."""
-    lock = RLock()
-
-    def alone(write: Callable[..., Any]) -> Callable[..., Any]:
-        def locked(*args: Any, **given: Any) -> Any:
-            with lock:
-                return write(*args, **given)
-
-        return locked
-
-    for name in WRITES:
-        patch.setattr(DynamoDBBackend, name, alone(getattr(DynamoDBBackend, name)))
 
 
 @pytest.fixture

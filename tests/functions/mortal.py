@@ -1,6 +1,6 @@
 """A backend whose process can be killed at any call it makes, in a world that can be put back to where it was.
 
-Our code is the deployed one, from the handlers down to botocore, httpx and `http.client`. Each call is caught where it
+Our code is the deployed one, from the handlers down to `shared.wire`, httpx and botocore. Each call is caught where it
 leaves the process: counted, answered on the spot (by moto's backends, the sandbox, or a list that plays SQS), and
 killed before it or behind it. Pools have one thread, so that the calls of a run come in one order, and the clock is the
 world's own, so that an hour of waiting takes no time.
@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import copy
-import http.client
 import json
 import pickle
 import re
@@ -46,9 +45,11 @@ from sandbox.control import Control
 from sandbox.life import PEOPLE, Life
 from sandbox.webhooks import Webhook
 from sandbox.world import World as Lives
-from shared import aws, control, fetching, jobs
+from shared import aws, control, fetching, jobs, wire
+from shared.wire import Answer
 from tests.functions.standing import backend
 from tests.functions.system import System, answered, invoke, lose_memory
+from tests.functions.wired import Asked, asked
 
 NOW = datetime(2026, 11, 19, 12, tzinfo=UTC)
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -151,7 +152,7 @@ class Message:
 
 @dataclass
 class Queues:
-    """SQS as our code speaks it: bodies, delays, visibility. Also what `shared.signed` asks of Secrets Manager."""
+    """SQS as our code speaks it: bodies, delays, visibility. Also what our code asks of Secrets Manager."""
 
     clock: Clock
     secret: str
@@ -161,9 +162,8 @@ class Queues:
     def of(self, name: str) -> list[Message]:
         return self.held.setdefault(name, [])
 
-    def answer(self, target: str, told: Item) -> tuple[Item, bool]:
+    def answer(self, action: str, told: Item) -> tuple[Item, bool]:
         """The reply, and whether anything is different now."""
-        action = target.partition(".")[2]
         if action == "GetSecretValue":
             return {"SecretString": self.secret}, False
         queue = self.of(told["QueueUrl"].rsplit("/", 1)[1])
@@ -185,49 +185,47 @@ class Queues:
         queue.append(Message(f"m{next(self.ids)}", body, self.clock.now + round(delay_s * 1000)))
 
 
-def wire(edge: Edge, queues: Queues) -> type:
-    """What stands in for `http.client.HTTPConnection`, on which `shared.signed` talks to AWS."""
-
-    class Wire:
-        def __init__(self, host: str, port: int, timeout: float) -> None:
-            self.host, self.port = host, port
-
-        def request(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> None:
-            told = json.loads(body)
-            action = headers["x-amz-target"].partition(".")[2]
-            edge.before(" ".join(filter(None, (action, told.get("QueueUrl", "").rpartition("/")[2]))))
-            reply, changed = queues.answer(headers["x-amz-target"], told)
-            self.reply = json.dumps(reply).encode()
-            edge.after(changed)
-
-        def getresponse(self) -> Any:
-            return self
-
-        status = 200
-
-        def read(self) -> bytes:
-            return self.reply
-
-        def close(self) -> None:
-            """There is nothing to close."""
-
-    return Wire
-
-
 # ---------------------------------------------------------------- AWS
 
 
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "PutObject", "DeleteObject"}
 
 
+def outside(edge: Edge, queues: Queues) -> Callable[..., Answer]:
+    """What stands in for `shared.wire.exchange`. Each call crosses the edge and is answered there, by a list or by
+    moto's own code without its HTTP server: a tenth of the time. Refusals go the long way, which gives them their
+    shape, as does what is asked of nobody here."""
+    exchange = wire.exchange
+
+    def crossed(origin: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        call = asked(method, path, headers, body)
+        if call.service not in (*SERVICES, *QUEUED):
+            return exchange(origin, method, path, headers, body)
+        edge.before(" ".join(filter(None, (call.operation, target(call.told) or path.strip("/")))))
+        if call.service in QUEUED:
+            reply, changed = queues.answer(call.operation, call.told)
+            answer = Answer(200, json.dumps(reply).encode())
+        else:
+            try:
+                answer = Answer(200, SERVICES[call.service](call))
+            except (HTTPException, ServiceException):
+                answer = exchange(origin, method, path, headers, body)
+            changed = call.operation in WRITES and answer.status < 300
+        edge.after(changed)
+        return answer
+
+    return crossed
+
+
 def watch(client: Any, edge: Edge) -> None:
-    """Each call of a boto3 client crosses the edge and is answered there, by moto's own code without its HTTP server:
-    a tenth of the time. Refusals go the long way, which gives them their shape."""
+    """The same for what botocore asks of S3."""
 
     def before(model: Any, params: Item, **_: Any) -> Any:
-        edge.before(f"{model.name} {target(params)}")
+        edge.before(f"{model.name} {params['url_path']}")
+        query = params["query_string"] or {}
         try:
-            return Answered(), SERVICES[model.service_model.service_name](model.name, params)
+            path, headers = unquote(params["auth_path"]), params["headers"]
+            return Answered(), s3(model.name, path, headers, params["body"], query.get("prefix", ""))
         except (HTTPException, ServiceException):
             return None
 
@@ -242,22 +240,28 @@ class Answered:
     status_code = 200
 
 
-def dynamodb(operation: str, params: Item) -> Item:
+def dynamodb(call: Asked) -> bytes:
     handler = DynamoHandler()
     handler.region, handler.current_account = REGION, ACCOUNT
-    handler.body = json.loads(params["body"])
-    found: Item = getattr(handler, re.sub(r"(?<!^)([A-Z])", r"_\1", operation).lower())().result
-    for value in found.get("Attributes", {}).values():
-        if isinstance(value.get("B"), str):  # what was deleted comes back as it was sent
-            value["B"] = base64.b64decode(value["B"])
-    return found
+    handler.body = call.told
+    return said(getattr(handler, re.sub(r"(?<!^)([A-Z])", r"_\1", call.operation).lower())().result)
 
 
-def s3(operation: str, params: Item) -> Item:
-    bucket, _, name = unquote(params["auth_path"]).removeprefix("/").partition("/")
-    kept, body = s3_backends[ACCOUNT]["aws"], params["body"]
+def said(reply: Item) -> bytes:
+    return json.dumps(reply, default=lambda value: base64.b64encode(value).decode()).encode()
+
+
+def stored(call: Asked) -> bytes:
+    found = s3(call.operation, unquote(call.path), call.headers, call.body)
+    return bytes(found["Body"].read()) if found else b""
+
+
+def s3(operation: str, path: str, headers: Mapping[str, str], body: Any, prefix: str = "") -> Item:
+    """As botocore has it."""
+    bucket, _, name = path.removeprefix("/").partition("/")
+    kept = s3_backends[ACCOUNT]["aws"]
     if operation == "ListObjectsV2":
-        names = objects(params["query_string"]["prefix"], bucket)
+        names = objects(prefix, bucket)
         return {"Contents": [{"Key": name} for name in names], "IsTruncated": False}
     if operation == "PutObject":
         kept.put_object(bucket, name, body if isinstance(body, bytes) else body.read())
@@ -271,7 +275,8 @@ def s3(operation: str, params: Item) -> Item:
         # Who puts a file says its type; one kind of them is read.
         return {"ContentLength": len(known.value), "ETag": known.etag, "ContentType": "application/zip"}
     assert operation == "GetObject", operation
-    first, last = re.fullmatch(r"bytes=(\d+)-(\d+)", params["headers"].get("Range", f"bytes=0-{2**40}")).groups()
+    span = headers.get("Range") or headers.get("range") or f"bytes=0-{2**40}"
+    first, last = re.fullmatch(r"bytes=(\d+)-(\d+)", span).groups()
     if (found := kept.get_object(bucket, name)) is None:
         raise NotFound
     return {"Body": BytesIO(found.value[int(first) : int(last) + 1])}
@@ -291,29 +296,28 @@ def put(name: str, file: bytes) -> None:
     s3_backends[ACCOUNT]["aws"].put_object(BUCKET, name, file)
 
 
-def kms(operation: str, params: Item) -> Item:
-    told, keys = json.loads(params["body"]), kms_backends[ACCOUNT][REGION]
-    if operation == "Decrypt":
+def kms(call: Asked) -> bytes:
+    told, keys = call.told, kms_backends[ACCOUNT][REGION]
+    if call.operation == "Decrypt":
         wrapped = base64.b64decode(told["CiphertextBlob"])
-        return {"Plaintext": keys.decrypt(wrapped, told["EncryptionContext"], told["KeyId"])[0]}
-    assert operation == "GenerateDataKey", operation
+        return said({"Plaintext": keys.decrypt(wrapped, told["EncryptionContext"], told["KeyId"])[0]})
+    assert call.operation == "GenerateDataKey", call.operation
     plain, wrapped, _ = keys.generate_data_key(told["KeyId"], told["EncryptionContext"], 32, told["KeySpec"])
-    return {"Plaintext": plain, "CiphertextBlob": wrapped}
+    return said({"Plaintext": plain, "CiphertextBlob": wrapped})
 
 
-SERVICES: dict[str, Callable[[str, Item], Item]] = {"dynamodb": dynamodb, "s3": s3, "kms": kms}
+SERVICES: dict[str, Callable[[Asked], bytes]] = {"dynamodb": dynamodb, "s3": stored, "kms": kms}
+QUEUED = ("sqs", "secretsmanager")
 
 
-def target(params: Item) -> str:
-    """What a call is about: the first item it names, or the path."""
-    if not isinstance(params["body"], bytes) or not params["body"]:
-        return str(params["url_path"])
-    told = json.loads(params["body"])
+def target(told: Item) -> str:
+    """What a call is about: the queue, or the first item it names."""
     [*several] = told.get("TransactItems", [{}])[0].values()
     name, batch = next(iter(told.get("RequestItems", {}).items()), (told.get("TableName"), {}))
     key = told.get("Key") or told.get("Item") or (batch.get("Keys") or several or [{}])[0]
     key = key.get("Item") or key.get("Key") or key
-    return " ".join(filter(None, (name, *(key.get(k, {}).get("S") for k in ("pk", "sk")))))
+    queue = told.get("QueueUrl", "").rpartition("/")[2]
+    return " ".join(filter(None, (queue, name, *(key.get(k, {}).get("S") for k in ("pk", "sk")))))
 
 
 def table(name: str) -> Any:
@@ -583,11 +587,11 @@ def world(endpoint: str) -> Iterator[World]:
     with httpx.Client(transport=transport, base_url=VENDORS) as sandbox, backend(endpoint, sandbox, LIMITS) as system:
         with pytest.MonkeyPatch.context() as patch:
             queues = Queues(clock, secret_of(system))
-            outside = httpx.HTTPTransport.handle_request
+            elsewhere = httpx.HTTPTransport.handle_request
 
             def called(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
                 if request.url.host != urlsplit(VENDORS).hostname:
-                    return outside(transport, request)
+                    return elsewhere(transport, request)
                 action = parse_qs(request.read().decode()).get("action", [""])[0]
                 edge.before(f"{request.method} {request.url.path} {action}".strip())
                 past = None if edge.dooms else vendors.save()
@@ -596,7 +600,7 @@ def world(endpoint: str) -> Iterator[World]:
                 return reply
 
             patch.setattr(httpx.HTTPTransport, "handle_request", called)
-            patch.setattr(http.client, "HTTPConnection", wire(edge, queues))
+            patch.setattr(wire, "exchange", outside(edge, queues))
             patch.setattr(webhooks, "HTTPConnection", knocker(edge))
             patch.setattr(time, "time_ns", clock.look)
             patch.setattr(time, "time", lambda: clock.now / 1000)
@@ -604,8 +608,7 @@ def world(endpoint: str) -> Iterator[World]:
             patch.setenv("KEEP_CONSENT_PROOF", "true")
             patch.setattr(fetching, "PARALLEL", 1)
             patch.setattr(jobs, "TOGETHER", 1)
-            for client in (aws.dynamodb(), aws.s3(), aws.kms()):
-                watch(client, edge)
+            watch(aws.s3(), edge)
             yield World(system, vendors, queues, clock, edge)
             lose_memory()
         vendors.loop.close()

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
-from botocore.exceptions import ClientError
 
 from shared import consents, exports, progress, raw, tokens
 from shared.connections import Connection, connection
@@ -18,6 +17,7 @@ from shared.model import Document
 from shared.packing import pack
 from shared.providers.registry import provider
 from shared.sections import Key, Section
+from shared.signed import AwsError
 from shared.summary import rows as figures
 from shared.summary import summarise
 from shared.zones import of as zones_of
@@ -102,8 +102,8 @@ def told(section: Section, held: Connection | None) -> dict[str, Any]:
     assert section.ids == tuple(sorted(d.id for d in documents if d.id))
     try:
         explained = reread(section, held, documents) if held else "shredded"
-    except ClientError as error:
-        explained = error.response["Error"]["Code"]
+    except AwsError as error:
+        explained = error.code
     assert explained or not documents, f"{section.key} points at a reply that says nothing of it"
     return {"rev": section.rev, "ids": section.ids, "content": section.hash.hex(), "in the raw reply": explained}
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from threading import Thread
+from threading import RLock, Thread
+from typing import Any
 
 import httpx
 import pytest
 import uvicorn
+from moto.dynamodb.models import DynamoDBBackend
+from moto.server import ThreadedMotoServer
 
 from sandbox.__main__ import listen
 from sandbox.app import Options, build
@@ -17,6 +20,7 @@ from shared.providers.registry import providers
 from tests.functions.described import as_described
 from tests.functions.system import System, forget, make_resources, serve
 
+WRITES = ("put_item", "update_item", "delete_item", "transact_write_items")
 ENV = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
@@ -28,6 +32,32 @@ ENV = {
     "BACKUP_DAYS": "7",
     "RAW_DAYS": "30",
 }
+
+
+@contextmanager
+def moto() -> Iterator[str]:
+    server = ThreadedMotoServer(port=0, verbose=False)
+    with pytest.MonkeyPatch.context() as patch:
+        make_atomic(patch)
+        server.start()
+        _, port = server.get_host_and_port()
+        yield f"http://127.0.0.1:{port}"
+        server.stop()
+
+
+def make_atomic(patch: pytest.MonkeyPatch) -> None:
+    """DynamoDB checks a condition and writes in one step; moto's server threads do not."""
+    lock = RLock()
+
+    def alone(write: Callable[..., Any]) -> Callable[..., Any]:
+        def locked(*args: Any, **given: Any) -> Any:
+            with lock:
+                return write(*args, **given)
+
+        return locked
+
+    for name in WRITES:
+        patch.setattr(DynamoDBBackend, name, alone(getattr(DynamoDBBackend, name)))
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 import boto3
 import httpx
 
-from shared import aws, budget, discovery, fetching, issued, secret, settings, signed, sync, vault, vendor
+from shared import aws, budget, discovery, fetching, issued, secret, settings, sync, vault, vendor, wire
 from tests.functions.described import as_described
 
 ROUTES = [
@@ -262,15 +261,12 @@ class System:
 
 def forget() -> None:
     """Ends what our code keeps for the life of a process: a new one would start without it."""
-    for client in (aws.dynamodb, aws.s3, aws.kms, aws.logs, vendor.client):
+    for client in (aws.s3, vendor.client):
         if client.cache_info().currsize:
             client().close()
-    for service in ("sqs", "secretsmanager"):
-        if "AWS_ENDPOINT_URL" in os.environ:
-            signed._connection(service).close()
+        client.cache_clear()
+    wire.close()
     lose_memory()
-    for kept in (aws._session, aws.dynamodb, aws.s3, aws.kms, aws.logs, vendor.client, signed._connection):
-        kept.cache_clear()
     settings.settings.cache_clear()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from shared import aws, budget, connections, jobs, tokens
+from shared import budget, connections, jobs, tokens
 from shared.errors import OverBudgetError
 from shared.jobs import Job, new_id, now_ms, write
 from shared.pace import Step
@@ -21,6 +21,7 @@ from shared.providers.registry import provider
 from shared.secret import apps
 from tests.functions.standing import backend, rested, vendors
 from tests.functions.system import System
+from tests.functions.wired import Asked, watched
 
 pytestmark = pytest.mark.needs("oura", "dexcom", "withings")
 
@@ -123,14 +124,12 @@ def written(system: System) -> Iterator[list[str]]:
     """The budget's writes: whose item."""
     seen: list[str] = []
 
-    def note(params: dict[str, Any], **_: Any) -> None:
-        if params["Key"]["sk"] == {"S": "B"}:
-            seen.append(params["Key"]["pk"]["S"])
+    def note(call: Asked) -> None:
+        if call.operation == "UpdateItem" and call.told["Key"]["sk"] == {"S": "B"}:
+            seen.append(call.told["Key"]["pk"]["S"])
 
-    events = aws.dynamodb().meta.events
-    events.register("provide-client-params.dynamodb.UpdateItem", note)
-    yield seen
-    events.unregister("provide-client-params.dynamodb.UpdateItem", note)
+    with watched(before=note):
+        yield seen
 
 
 def test_the_calls_of_a_visit_are_leased_in_one_write(

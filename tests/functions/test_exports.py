@@ -8,7 +8,8 @@ import json
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, get_args
 from urllib.parse import parse_qs, urlsplit
@@ -34,6 +35,7 @@ from shared.providers.registry import provider, providers
 from shared.sections import Key
 from tests.functions.standing import ask, backend
 from tests.functions.system import System
+from tests.functions.wired import watched
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DAY = date(2026, 11, 2)
@@ -441,23 +443,32 @@ def test_delivered_again_it_writes_nothing(standing: System, user: str) -> None:
     assert (aws.s3().head_object(Bucket="raw", Key=key)["LastModified"], read(standing, user, job)["told"]) == before
 
 
+@contextmanager
+def after(operation: str, happens: Callable[[], object]) -> Iterator[None]:
+    """Files are put by botocore, and all else is asked by ourselves."""
+    if operation != "PutObject":
+        with watched(after=lambda call, _: happens() if call.operation == operation else None):
+            yield
+        return
+    aws.s3().meta.events.register("after-call.s3.PutObject", lambda **_: happens(), unique_id="happens")
+    yield
+    aws.s3().meta.events.unregister("after-call.s3.PutObject", unique_id="happens")
+
+
 @pytest.mark.parametrize("operation", ["GetItem", "PutObject"])
 def test_whoever_is_erased_meanwhile_leaves_no_file(standing: System, user: str, operation: str) -> None:
     """The record goes while the file is written, or while it is put."""
     job = asked(standing, user, "ndjson")
     [message] = standing.messages("exports")
-    client = aws.s3() if operation == "PutObject" else aws.dynamodb()
-    event = f"after-call.{'s3' if operation == 'PutObject' else 'dynamodb'}.{operation}"
     gone: list[str] = []
 
-    def erased(**_: Any) -> None:
+    def erased() -> None:
         if not gone:
             gone.append(job)
             control.take(f"J#{job}", "J")
 
-    client.meta.events.register(event, erased, "erased")
-    assert standing.deliver("exports", [message], "exporter") == []
-    client.meta.events.unregister(event, erased, "erased")
+    with after(operation, erased):
+        assert standing.deliver("exports", [message], "exporter") == []
     assert gone
     assert exports.kept(user) == []
     assert control.get(f"J#{job}", "J") is None

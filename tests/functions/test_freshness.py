@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bench import ring as bench
-from shared import aws, condition, connections, control, jobs
+from shared import condition, connections, control, jobs
 from shared.connections import Connection
 from shared.jobs import Job, new_id, now_ms
 from shared.log import logger
@@ -25,6 +25,7 @@ from shared.model import DAY, HOUR, MINUTE
 from shared.providers.registry import provider
 from tests.functions.standing import backend, rested, vendors
 from tests.functions.system import System
+from tests.functions.wired import Asked, watched
 
 pytestmark = pytest.mark.needs("dexcom", "oura")
 
@@ -170,15 +171,13 @@ def counted() -> Iterator[Counter[str]]:
     """DynamoDB's calls, by operation, and the items named in those that name some."""
     calls: Counter[str] = Counter()
 
-    def seen(model: Any, params: dict[str, Any], **_: object) -> None:
-        body = json.loads(params["body"])
-        calls[model.name] += 1
-        calls["items"] += sum(len(table["Keys"]) for table in body.get("RequestItems", {}).values())
+    def seen(call: Asked) -> None:
+        if call.service == "dynamodb":
+            calls[call.operation] += 1
+            calls["items"] += sum(len(table["Keys"]) for table in call.told.get("RequestItems", {}).values())
 
-    events = aws.dynamodb().meta.events
-    events.register("before-call.dynamodb.*", seen)
-    yield calls
-    events.unregister("before-call.dynamodb.*", seen)
+    with watched(before=seen):
+        yield calls
 
 
 def test_a_poll_that_is_spared_reads_four_items_and_writes_nothing(system: System, user: str) -> None:

@@ -19,13 +19,14 @@ import pytest
 import ops.replay
 from ops import letters, local
 from ops.cli import main
-from shared import connections, consents, control, jobs, ring, secret, signed
+from shared import connections, consents, control, jobs, ring, secret
 from shared.jobs import now_ms
 from shared.model import DAY, MINUTE
 from shared.providers.registry import provider, providers
 from tests.functions.deployed import QUEUES, die, put, queue, stack
 from tests.functions.standing import vendors
 from tests.functions.system import System
+from tests.functions.wired import watched
 
 pytestmark = pytest.mark.needs("dexcom", "file_import", "oura", "withings")
 
@@ -80,10 +81,10 @@ def working(system: System) -> Iterator[None]:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
     """What the commands ask of AWS, as IAM calls it."""
     found: set[str] = set()
-    api, post = botocore.client.BaseClient._make_api_call, signed._post
+    api = botocore.client.BaseClient._make_api_call
 
     def note(service: str, operation: str) -> None:
         if threading.current_thread().name.startswith(("MainThread", "letters")):
@@ -93,13 +94,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> set[str]:
         note(self.meta.service_model.service_name, operation)
         return api(self, operation, request)
 
-    def posted(service: str, target: str, *more: Any) -> Any:
-        note(service, target.partition(".")[2])
-        return post(service, target, *more)
-
     monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
-    monkeypatch.setattr(signed, "_post", posted)
-    return found
+    with watched(before=lambda call: note(call.service, call.operation)):
+        yield found
 
 
 def policy() -> set[str]:

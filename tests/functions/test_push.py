@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from sandbox.life import PEOPLE, Life
 from sandbox.phone import Android, IPhone, Phone
 from sandbox.world import World
-from shared import aws, connections, consents, handed, sections
+from shared import connections, consents, handed, sections
 from shared.connections import of_user
 from shared.errors import ConflictError
 from shared.providers.registry import provider
 from tests.functions.standing import ask, backend
 from tests.functions.system import System
+from tests.functions.wired import watched
 
 pytestmark = pytest.mark.needs("healthkit", "health_connect")
 
@@ -31,6 +32,7 @@ NOW = datetime(2026, 11, 19, 12, tzinfo=UTC)
 ADA, LIFE = PEOPLE["ada"], Life(7, NOW)
 DAY = date(2026, 11, 15)
 USERS, KEYS = count(1), count(1)
+COUNTED = {"dynamodb", "s3", "kms"}
 STEPS, BEAT = "HKQuantityTypeIdentifierStepCount", "HKQuantityTypeIdentifierHeartRate"
 WATCH = {"bundle_id": "com.apple.health.0F1D", "product_type": "Watch7,5"}
 Record = dict[str, Any]
@@ -375,8 +377,6 @@ def test_first_batches_side_by_side_connect_once(system: System, user: str) -> N
 
 def test_two_thousand_items_cost_no_more_calls_than_two(system: System, user: str) -> None:
     calls: list[str] = []
-    for client in (aws.dynamodb(), aws.s3(), aws.kms()):
-        client.meta.events.register("before-call", lambda model, **_: calls.append(model.name), unique_id="counted")
 
     def pushed(*items: Record) -> tuple[int, int]:
         calls.clear()
@@ -390,10 +390,9 @@ def test_two_thousand_items_cost_no_more_calls_than_two(system: System, user: st
 
     push(system, user, sample(0, f"{DAY}T00:00:00Z"))
     work(system)
-    few = pushed(sample(1, f"{DAY}T08:00:00Z"), sample(2, f"{DAY}T08:00:01Z"))
     start = datetime.fromisoformat(f"{DAY}T06:00:00+00:00")
-    many = pushed(*(sample(n, (start + timedelta(seconds=15 * n)).isoformat()) for n in range(10, 2010)))
-    for client in (aws.dynamodb(), aws.s3(), aws.kms()):
-        client.meta.events.unregister("before-call", unique_id="counted")
+    with watched(before=lambda call: calls.append(call.operation) if call.service in COUNTED else None):
+        few = pushed(sample(1, f"{DAY}T08:00:00Z"), sample(2, f"{DAY}T08:00:01Z"))
+        many = pushed(*(sample(n, (start + timedelta(seconds=15 * n)).isoformat()) for n in range(10, 2010)))
     assert many[0] <= few[0] + 1, "the door puts a large batch to S3"
     assert many[1] <= few[1] + 4

@@ -24,6 +24,7 @@ from shared.sections import Key
 from shared.summary import summarise
 from tests.functions.standing import ask, backend
 from tests.functions.system import System
+from tests.functions.wired import Asked, watched
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DAY = date(2026, 11, 2)
@@ -83,14 +84,13 @@ def learn(standing: System, user: str) -> Callable[..., None]:
 def counted(standing: System) -> Iterator[dict[str, int]]:
     """Calls of DynamoDB, by operation."""
     seen: dict[str, int] = {}
-    events = aws.dynamodb().meta.events
 
-    def count(model: Any, **_: Any) -> None:
-        seen[model.name] = seen.get(model.name, 0) + 1
+    def count(call: Asked) -> None:
+        if call.service == "dynamodb":
+            seen[call.operation] = seen.get(call.operation, 0) + 1
 
-    events.register("before-call.dynamodb.*", count)
-    yield seen
-    events.unregister("before-call.dynamodb.*", count)
+    with watched(before=count):
+        yield seen
 
 
 def at(hour: int, minute: int = 0, day: date = DAY) -> int:

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import botocore.client
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -33,6 +32,7 @@ from shared.visits import Question, Visit
 from shared.writing import write
 from tests.functions.deployed import stack
 from tests.functions.system import System
+from tests.functions.wired import Asked, watched
 
 TODAY = datetime.now(UTC).date()
 FIRST = TODAY - timedelta(days=9)
@@ -417,7 +417,7 @@ def test_every_day_is_what_the_newest_kept_answer_about_it_says(
     assert replayed(held)["changed"] == 0
 
 
-def test_neighbouring_days_may_be_replayed_at_once(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_neighbouring_days_may_be_replayed_at_once(system: System) -> None:
     """A record moves from one's last day to the other's first, while the other runs at any step of the one."""
     steps, done = 0, False
     while not done:
@@ -426,28 +426,24 @@ def test_neighbouring_days_may_be_replayed_at_once(system: System, monkeypatch: 
         arrive(held, "nights", [night("a", 1, 3, 4), night("b", 2, 3, 3)], window(1, 4))
         arrive(held, "nights", [night("d", 4, 4, 4), night("a", 1, 3, 4)], window(4, 4))
         deploy(AFTER)
-        with monkeypatch.context() as patch:
-            done = not interrupts(
-                patch, steps, lambda held=held: replayed(held, 4, 7), lambda held=held: replayed(held, 0, 3)
-            )
+        done = not interrupts(steps, lambda held=held: replayed(held, 4, 7), lambda held=held: replayed(held, 0, 3))
         assert values(held) == {DAYS[3]: {"b": 3}, DAYS[4]: {"a": 2, "d": 5}}, steps
         steps += 1
     assert steps > 6
 
 
-def interrupts(patch: pytest.MonkeyPatch, steps: int, other: Callable[[], object], work: Callable[[], object]) -> bool:
+def interrupts(steps: int, other: Callable[[], object], work: Callable[[], object]) -> bool:
     """Does the work, and the other's in front of one of its steps; whether there was such a step."""
-    left, api = iter([*range(steps)]), botocore.client.BaseClient._make_api_call
+    left = iter([*range(steps)])
     ran: list[bool] = []
 
-    def call(self: Any, operation: str, request: dict[str, Any]) -> Any:
-        if not ran and operation in ("BatchGetItem", "PutItem") and next(left, None) is None:
+    def step(call: Asked) -> None:
+        if not ran and call.operation in ("BatchGetItem", "PutItem") and next(left, None) is None:
             ran.append(True)
             other()
-        return api(self, operation, request)
 
-    patch.setattr(botocore.client.BaseClient, "_make_api_call", call)
-    work()
+    with watched(before=step):
+        work()
     if not ran:
         other()
     return bool(ran)
@@ -457,7 +453,7 @@ class Killed(BaseException):
     """As if the worker were no more."""
 
 
-def test_a_replay_killed_anywhere_is_finished_by_the_next(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replay_killed_anywhere_is_finished_by_the_next(system: System) -> None:
     """At every write and every announcement, in the middle of a record's move to another day."""
     calls, done = 0, False
     while not done:
@@ -470,8 +466,7 @@ def test_a_replay_killed_anywhere_is_finished_by_the_next(system: System, monkey
         deploy(AFTER)
         days = (DAYS[3], DAYS[4])
         job = Job(id=new_id(), task="replay", reason="sync", as_of=now_ms(), connection=held.id, window=days)
-        with monkeypatch.context() as patch:
-            done = dies(patch, calls, lambda job=job, held=held: again(job, held, registry.provider("testring")))
+        done = dies(calls, lambda job=job, held=held: again(job, held, registry.provider("testring")))
         again(job, held, registry.provider("testring"))
         assert values(held, "pushed") == {DAYS[3]: {"b": 3}, DAYS[4]: {"a": 2, "c": 4}}
         last = {(day, "pushed", section.rev) for day, section in stored(held, "pushed").items()}
@@ -482,27 +477,17 @@ def test_a_replay_killed_anywhere_is_finished_by_the_next(system: System, monkey
     assert calls > 6
 
 
-def dies(patch: pytest.MonkeyPatch, calls: int, work: Callable[[], object]) -> bool:
+def dies(calls: int, work: Callable[[], object]) -> bool:
     """Does the work with so many writes and announcements; whether that was enough."""
-    left, api, post = iter(range(calls)), botocore.client.BaseClient._make_api_call, jobs.call
+    left = iter(range(calls))
 
-    def lives() -> None:
-        if next(left, None) is None:
+    def lives(call: Asked) -> None:
+        if call.operation in ("PutItem", "UpdateItem", "SendMessageBatch") and next(left, None) is None:
             raise Killed
 
-    def wrote(self: Any, operation: str, request: dict[str, Any]) -> Any:
-        if operation in ("PutItem", "UpdateItem"):
-            lives()
-        return api(self, operation, request)
-
-    def posted(*request: Any) -> Any:
-        lives()
-        return post(*request)
-
-    patch.setattr(botocore.client.BaseClient, "_make_api_call", wrote)
-    patch.setattr(jobs, "call", posted)
     try:
-        work()
+        with watched(before=lives):
+            work()
     except Killed:
         return False
     return True

@@ -16,6 +16,7 @@ from shared.importing import read
 from shared.providers.healthkit import archive
 from tests.functions.standing import ask, rested
 from tests.functions.system import System
+from tests.functions.wired import Asked, watched
 
 pytestmark = pytest.mark.needs("file_import", "healthkit")
 
@@ -157,16 +158,15 @@ def test_sent_again_or_whole_it_is_the_same(system: System, user: str) -> None:
 @pytest.fixture
 def dying() -> Iterator[Callable[[int], None]]:
     """Dies before this write of a job's record: what it says was done then is not noted."""
-    events, writes = aws.dynamodb().meta.events, itertools.count(1)
+    writes = itertools.count(1)
     doomed: list[int] = []
 
-    def write(**_: Any) -> None:
-        if doomed and next(writes) == doomed[0]:
+    def write(call: Asked) -> None:
+        if doomed and call.operation == "UpdateItem" and next(writes) == doomed[0]:
             raise KeyboardInterrupt
 
-    events.register("before-call.dynamodb.UpdateItem", write, "dying")
-    yield doomed.append
-    events.unregister("before-call.dynamodb.UpdateItem", write, "dying")
+    with watched(before=write):
+        yield doomed.append
 
 
 @pytest.mark.usefixtures("small")

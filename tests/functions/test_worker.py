@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import json
 import time
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from shared import connections, control, jobs, payloads, vault
+from shared import connections, control, jobs, payloads, vault, wire
 from shared.jobs import Job, new_id, now_ms, read, write
 from shared.model import MINUTE
 from shared.sync import Batch
@@ -167,17 +166,17 @@ def test_every_message_of_connecting_may_come_again(system: System, user: str) -
 def unheard(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The requests that announce anything, by how many announcements are in each. The first of them goes astray."""
     sizes: list[int] = []
-    request = http.client.HTTPConnection.request
+    exchange = wire.exchange
 
-    def sent(self: Any, method: str, url: str, body: Any, headers: Mapping[str, str], **more: Any) -> None:
+    def sent(origin: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> wire.Answer:
         told = json.loads(body) if "SendMessageBatch" in headers.get("x-amz-target", "") else {}
         if told.get("QueueUrl", "").endswith("/changes"):
             sizes.append(len(told["Entries"]))
             if len(sizes) == 1:
                 body = body.replace(b"/changes", b"/nowhere")
-        request(self, method, url, body, headers, **more)
+        return exchange(origin, method, path, headers, body)
 
-    monkeypatch.setattr(http.client.HTTPConnection, "request", sent)
+    monkeypatch.setattr(wire, "exchange", sent)
     return sizes
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 import pytest
 
 from shared import connections, fetching, sections, writing
-from shared.aws import dynamodb
 from shared.jobs import Job
 from shared.local_time import Zones
 from shared.providers import Window
 from shared.providers.registry import provider
 from shared.visits import Question, Visit
+from shared.wire import Answer
 from tests.functions.system import System
+from tests.functions.wired import Asked, watched
 
 DAY = date(2026, 11, 20)
 OURA = provider("oura")
@@ -34,17 +34,14 @@ def put(found: Visit) -> list[bool]:
     """All looked at first, then all written: of each try to put a section, whether it was refused."""
     refused = []
 
-    def note(http_response: Any, **_: Any) -> None:
-        refused.append(http_response.status_code != 200)
+    def note(call: Asked, answer: Answer) -> None:
+        if call.operation == "PutItem":
+            refused.append(answer.status != 200)
 
     fetching.compare(found)
-    events = dynamodb().meta.events
-    events.register("after-call.dynamodb.PutItem", note)
-    try:
+    with watched(after=note):
         for question in found.questions:
             writing.written(found, question)
-    finally:
-        events.unregister("after-call.dynamodb.PutItem", note)
     return refused
 
 

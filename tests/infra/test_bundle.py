@@ -169,7 +169,7 @@ def test_only_the_models_of_what_is_called_are_carried(wheels: Path) -> None:
 
 def test_every_client_that_we_make_has_its_model() -> None:
     made = (ROOT / "shared" / "aws.py").read_text(encoding="utf-8")
-    assert set(re.findall(r'_client\("(\w+)"', made)) == bundle.SERVICES
+    assert set(re.findall(r'create_client\("(\w+)"', made)) == bundle.SERVICES
 
 
 def test_endpoints_and_authorities_are_those_that_are_asked(tmp_path: Path) -> None:

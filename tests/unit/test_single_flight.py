@@ -1,6 +1,6 @@
 """Refreshing under many workers, in random orders, with crashes, against a vendor that kills a used refresh token.
 
-The real `tokens.access_token` runs in greenlets over an in-process DynamoDB; before each AWS call, and before and after
+The real `tokens.access_token` runs in greenlets over moto's DynamoDB; before each AWS call, and before and after
 the vendor's, a seeded explorer decides who goes on, who dies there, and when the clock jumps past a lease while
 somebody hangs in the middle of a call.
 """
@@ -13,26 +13,23 @@ from dataclasses import dataclass
 from random import Random
 from urllib.parse import parse_qs
 
-import boto3
 import httpx
 import pytest
 from greenlet import GreenletExit, getcurrent, greenlet
-from moto import mock_aws
 
-from shared import aws, connections, settings, tokens, vault, vendor
+from shared import connections, tokens, vendor
 from shared.apps import App
 from shared.errors import ReconnectError, RetryLaterError
 from shared.providers import OAuth2, Provider
 from tests.functions.deployed import TOLD
+from tests.functions.standing import ENV
+from tests.functions.system import forget, make_resources
+from tests.functions.wired import watched
 
 PROVIDER = Provider(
     id="ring", name="Ring", docs="https://ring.example", kind="ring", base_url="https://ring.example", resources=(),
     auth=OAuth2(authorize_url="https://ring.example/a", token_url="https://ring.example/t", scopes=("all",)),
 )  # fmt: skip
-ENV = {
-    **dict.fromkeys(TOLD, "1"), "CONTROL_TABLE": "Control", "APP_SECRET": "s", "PUBLIC_URL": "https://x.example",
-    "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
-}  # fmt: skip
 
 
 @dataclass
@@ -123,26 +120,16 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def backend() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
-        for name, value in ENV.items():
+def backend(aws: str) -> Iterator[None]:
+    httpx.post(f"{aws}/moto-api/reset")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**dict.fromkeys(TOLD, "1"), **ENV, "AWS_ENDPOINT_URL": aws}.items():
             patch.setenv(name, value)
-        patch.delenv("AWS_ENDPOINT_URL", raising=False)
-        boto3.client("dynamodb").create_table(
-            TableName="Control",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": k, "AttributeType": "S"} for k in ("pk", "sk")],
-        )
-        patch.setenv("VAULT_KEY", boto3.client("kms").create_key()["KeyMetadata"]["Arn"])
-        for kept in (aws._session, aws.dynamodb, aws.kms, settings.settings):
-            kept.cache_clear()
-        vault._kept.clear()
-        aws.dynamodb().meta.events.register("before-call.dynamodb", lambda **_: pause())
-        yield
-        for kept in (aws._session, aws.dynamodb, aws.kms, settings.settings):
-            kept.cache_clear()
-        vault._kept.clear()
+        for name, value in make_resources(aws, {}).items():
+            patch.setenv(name, value)
+        with watched(before=lambda call: pause() if call.service == "dynamodb" else None):
+            yield
+        forget()
 
 
 def schedule(

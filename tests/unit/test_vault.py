@@ -10,16 +10,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+import httpx
 import pytest
-from moto import mock_aws
 
-from shared import aws, vault
+from shared import vault
 from shared.apps import App, Hooks
 from shared.connections import Connection
 from shared.vault import Owner, UnsealError, seal, unseal
 from tests.functions.deployed import TOLD
 from tests.functions.standing import ENV
-from tests.functions.system import forget
+from tests.functions.system import forget, make_resources
+from tests.functions.wired import Asked, watched
 
 ADA = Owner("ada", "ring", "c1", b"s" * 32)
 MONTH = datetime.now(UTC).strftime("%Y-%m").encode()
@@ -28,29 +29,23 @@ NONCE = bytes(range(12))
 
 
 @pytest.fixture(autouse=True)
-def key(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def key(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An empty Control table and a KMS key, whose ARN this is."""
-    for name, value in {**dict.fromkeys(TOLD, "1"), **ENV, "CONTROL_TABLE": "Control"}.items():
+    httpx.post(f"{aws}/moto-api/reset")
+    for name, value in {**dict.fromkeys(TOLD, "1"), **ENV, "AWS_ENDPOINT_URL": aws}.items():
         monkeypatch.setenv(name, value)
-    with mock_aws():
-        arn = boto3.client("kms").create_key()["KeyMetadata"]["Arn"]
-        boto3.client("dynamodb").create_table(
-            TableName="Control",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-        )
-        monkeypatch.setenv("VAULT_KEY", arn)
-        yield arn
-        forget()
+    for name, value in make_resources(aws, {}).items():
+        monkeypatch.setenv(name, value)
+    yield os.environ["VAULT_KEY"]
+    forget()
 
 
 @pytest.fixture
-def calls() -> list[str]:
+def calls() -> Iterator[list[str]]:
     """The KMS operations as they leave the process."""
     made: list[str] = []
-    aws.kms().meta.events.register("before-call.kms", lambda model, **_: made.append(model.name))
-    return made
+    with watched(before=lambda call: made.append(call.operation) if call.service == "kms" else None):
+        yield made
 
 
 def test_what_was_sealed_opens_and_is_never_sealed_the_same_way_twice() -> None:
@@ -120,14 +115,14 @@ def test_two_processes_that_make_the_months_key_at_once_end_with_one(calls: list
     """The other one is quicker: its key is stored between our look and our write."""
     others: list[bytes] = []
 
-    def overtake(model: Any, **_: Any) -> None:
-        if not others:
+    def overtake(call: Asked) -> None:
+        if call.operation == "GenerateDataKey" and not others:
             others.append(b"")
             vault._kept.clear()
             vault._new_branch(MONTH.decode())
 
-    aws.kms().meta.events.register("before-call.kms.GenerateDataKey", overtake)
-    sealed = seal(ADA, "raw", b"ours")
+    with watched(before=overtake):
+        sealed = seal(ADA, "raw", b"ours")
     vault._kept.clear()  # a third process, which finds only what is stored
     assert unseal(ADA, "raw", sealed) == b"ours"
     assert calls.count("GenerateDataKey") == 2
