@@ -27,7 +27,7 @@ WORKER: Stages = {
     "read as JSON": ("replies", "asking"),
     "mapped": ("providers", "model"),
     "filed": ("filing", "local_time", "catalogue"),
-    "compared and packed": ("commit", "knowledge", "packing", "nights"),
+    "compared and packed": ("commit", "knowledge", "packing", "octets", "nights"),
     "written": ("fetching", "writing", "sections", "visits", "settings", "aws"),
     "summarised": ("summary",),
     "the bench's own table": ("memory",),

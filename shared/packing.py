@@ -1,10 +1,11 @@
-"""A section's documents as bytes: columns of deltas in the smallest integer array, one deflate at level 1.
+"""A section's documents as bytes: text and columns of deltas in one stream of deflate, at level 1.
 
-    version (1 byte) | deflate( lengths | content header | content columns | dates header | dates columns )
+    version (1 byte) | deflate( lengths | content header | dates header | content columns | dates columns )
 
-Values are kept in thousandths, times in milliseconds; a column stores its first value, the greatest common divisor of
-its deltas, and the deltas over it. Content and dates are apart because only content is hashed: the same readings
-fetched again an hour later are the same section.
+Values are kept in thousandths, times in milliseconds. A column is its first value, the greatest common divisor of its
+deltas, and the deltas over it in the smallest integers: the low bytes of all, then the next. Whole numbers below 256
+are their differences, a byte each. Columns are read in the order in which they were written. Content and dates are
+apart because only content is hashed: the same readings fetched again an hour later are the same section.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import hashlib
 import struct
 import zlib
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from io import BytesIO
 from itertools import accumulate
 from math import gcd
 from operator import attrgetter, is_, lt, sub
@@ -22,13 +24,18 @@ from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
+from shared import octets
 from shared.model import Document, Episode, Reading, Series
 
-VERSION = 1
+VERSION = 2
 LENGTHS = struct.Struct("<III")
-WIDTHS = (("b", 7), ("h", 15), ("i", 31), ("q", 63))
+WIDTHS = {1: "b", 2: "h", 4: "i", 8: "q"}
+LONG = 256
+"""So many bytes of columns are worth tables of their own."""
 Header = list[Any]
 T = TypeVar("T", Document, Episode)
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Packed(NamedTuple):
@@ -39,47 +46,73 @@ class Packed(NamedTuple):
     documents: list[Document]
 
 
+class UnsortedError(Exception):
+    """The deltas of a column tell that its times are not in order."""
+
+
 def pack(documents: Iterable[Document]) -> Packed:
-    ordered = [settled(document) for document in sorted(documents, key=attrgetter("id"))]
-    content, dates = bytearray(), bytearray()
-    head = orjson.dumps([_document(content, document) for document in ordered])
-    dated = orjson.dumps([_dates(dates, document) for document in ordered])
-    body = LENGTHS.pack(len(head), len(content), len(dated)) + head + content + dated + dates
-    digest = hashlib.sha256(head + content).digest()
-    return Packed(bytes([VERSION]) + zlib.compress(body, 1, wbits=-15), digest, ordered)
+    ordered = sorted(documents, key=attrgetter("id"))
+    try:
+        return _packed([settled(document, kept) for document in ordered])
+    except UnsortedError:
+        return _packed([settled(document, normal) for document in ordered])
+
+
+def _packed(documents: list[Document]) -> Packed:
+    content, dates = list[bytes](), list[bytes]()
+    head = orjson.dumps([_document(content, document) for document in documents])
+    dated = orjson.dumps([_dates(dates, document) for document in documents])
+    columns = b"".join(content)
+    text = LENGTHS.pack(len(head), len(dated), len(columns)) + head + dated
+    digest = hashlib.sha256(head + columns).digest()
+    return Packed(bytes([VERSION]) + _deflated(text, [*content, *dates]), digest, documents)
+
+
+def _deflated(text: bytes, columns: list[bytes]) -> bytes:
+    """Text repeats its words. Of numbers some are frequent, in each column other ones and in each of its bytes; where
+    they repeat, it is one many times over."""
+    if sum(map(len, columns)) < LONG:
+        return zlib.compress(text + b"".join(columns), 1, wbits=-15)
+    words = zlib.compressobj(1, zlib.DEFLATED, -15)
+    numbers = zlib.compressobj(1, zlib.DEFLATED, -15, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
+    parts = [words.compress(text), words.flush(zlib.Z_SYNC_FLUSH)]
+    for column in columns:
+        parts += numbers.compress(column), numbers.flush(zlib.Z_BLOCK)
+    return b"".join([*parts, numbers.flush()])
 
 
 def unpack(packed: bytes, day: str) -> list[Document]:
     """Raises ValueError for a version this code does not know."""
     if packed[0] != VERSION:
         raise ValueError(f"packed section of version {packed[0]}; this code reads {VERSION}")
-    body = memoryview(zlib.decompress(packed[1:], wbits=-15))
-    head, content, dated = LENGTHS.unpack_from(body)
-    start = LENGTHS.size
-    columns, dates = body[start + head : start + head + content], body[start + head + content + dated :]
-    headers = orjson.loads(body[start : start + head])
-    stamps = orjson.loads(body[start + head + content : start + head + content + dated])
-    return [_read_document(h, s, columns, dates, day) for h, s in zip(headers, stamps, strict=True)]
+    body = zlib.decompress(packed[1:], wbits=-15)
+    head, dated, columns = LENGTHS.unpack_from(body)
+    start, middle = LENGTHS.size + head, LENGTHS.size + head + dated
+    headers, stamps = orjson.loads(body[LENGTHS.size : start]), orjson.loads(body[start:middle])
+    content, dates = BytesIO(body[middle : middle + columns]), BytesIO(body[middle + columns :])
+    return [_read_document(h, s, content, dates, day) for h, s in zip(headers, stamps, strict=True)]
 
 
-def settled(document: Document) -> Document:
-    """As it is kept: columns in order, values in whole thousandths. Most come so."""
-    episode = _settled(document.episode) if document.episode else None
-    found = _settled(document)
+def settled(document: Document, each: Callable[[Series], Series]) -> Document:
+    """As it is kept, `each` series too. Most come so."""
+    episode = _settled(document.episode, each) if document.episode else None
+    found = _settled(document, each)
     return found if episode is document.episode else replace(found, episode=episode)
 
 
-def _settled(part: T) -> T:
-    readings, series = [*map(_reading, part.readings)], [*map(normal, part.series)]
+def _settled(part: T, each: Callable[[Series], Series]) -> T:
+    readings, series = [*map(_reading, part.readings)], [*map(each, part.series)]
     if all(map(is_, readings, part.readings)) and all(map(is_, series, part.series)):
         return part
     return replace(part, readings=tuple(readings), series=tuple(series))
 
 
 def _reading(reading: Reading) -> Reading:
-    kept = _kept(reading.value)
-    same = kept == reading.value and type(kept) is type(reading.value)
-    return reading if same else Reading(reading.metric, kept, reading.at, reading.unit)
+    if type(reading.value) is int:
+        return reading
+    value = _kept(reading.value)
+    same = value == reading.value and type(value) is type(reading.value)
+    return reading if same else Reading(reading.metric, value, reading.at, reading.unit)
 
 
 def normal(series: Series) -> Series:
@@ -90,16 +123,26 @@ def normal(series: Series) -> Series:
         order = [last[at] for at in sorted(last)]
         times, values = [times[n] for n in order], [values[n] for n in order]
         dated = [dated[n] for n in order] if dated else ()
-    if not _whole(values):
-        values = [*map(_kept, values)]
-    if times is series.times and values is series.values:
+        series = Series(series.metric, times, values, series.unit, dated)
+    return kept(series)
+
+
+def kept(series: Series) -> Series:
+    """Its values in whole thousandths."""
+    if _whole(series.values):
         return series
-    return Series(series.metric, times, values, series.unit, dated)
+    return Series(series.metric, series.times, _each(_kept, series.values), series.unit, series.as_of)
 
 
 def _whole(values: Sequence[float]) -> bool:
     """Only a sum of whole numbers is one."""
     return type(sum(values)) is int
+
+
+def _each(do: Callable[[K], V], values: Iterable[K]) -> list[V]:
+    """A column says the same few values over and over."""
+    done = {value: do(value) for value in set(values)}
+    return [*map(done.__getitem__, values)]
 
 
 def _kept(value: float) -> float:
@@ -109,41 +152,54 @@ def _kept(value: float) -> float:
 # ---------------------------------------------------------------- writing
 
 
-def _column(blob: bytearray, numbers: Sequence[int], scale: int = 1) -> Header:
-    """[count, first, step, width, offset] of `numbers` times `scale`."""
+def _column(blob: list[bytes], numbers: Sequence[int], rising: bool = False) -> Header:
+    """[count, first, step, bytes each]. Where all deltas are one, that is the step.
+
+    Raises UnsortedError for numbers that are to be `rising`, and are not."""
     deltas = [*map(sub, numbers[1:], numbers)]
     few = set(deltas)
-    step = gcd(*few)
-    if step > 1:
-        parts = {delta: delta // step for delta in few}
-        deltas, few = [*map(parts.__getitem__, deltas)], {*parts.values()}
-    low, high = min(few, default=0), max(few, default=0)
-    width = next(code for code, bits in WIDTHS if -(1 << bits) <= low and high < 1 << bits)
-    start = len(blob)
-    blob += array(width, deltas).tobytes()
-    return [len(numbers), numbers[0] * scale if numbers else 0, step * scale or 1, width, start]
+    low, high = min(few, default=1), max(few, default=1)
+    if rising and low <= 0:
+        raise UnsortedError
+    step, width = low, 0
+    if low != high:
+        step = gcd(*few)
+        width = next(size for size in WIDTHS if max(high, -1 - low) // step < 1 << 8 * size - 1)
+        if step > 1:
+            steps = {delta: delta // step for delta in few}
+            deltas = [*map(steps.__getitem__, deltas)]
+        blob += _bytes(deltas, width)
+    return [len(numbers), numbers[0] if numbers else 0, step, width]
 
 
-def _values(blob: bytearray, values: Sequence[float]) -> Header:
-    """In thousandths. Whole numbers, the common case, take the short way to the same bytes."""
-    if _whole(values):
-        return _column(blob, values, 1000)  # type: ignore[arg-type]
-    return _column(blob, [*map(_milli, values)])
+def _bytes(numbers: list[int], width: int) -> Iterator[bytes]:
+    """The low bytes of all, then the next: each kind has its own frequencies."""
+    raw = array(WIDTHS[width], numbers).tobytes()
+    return (raw[byte::width] for byte in range(width))
+
+
+def _values(blob: list[bytes], values: Sequence[float]) -> Header:
+    """In thousandths. Whole numbers that a byte holds, as most sensors tell them, are said by [count] alone."""
+    try:
+        blob.append(octets.apart(bytes(values)))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return _column(blob, _each(_milli, values))
+    return [len(values)]
 
 
 def _milli(value: float) -> int:
     return round(value * 1000)
 
 
-def _series(blob: bytearray, series: Series) -> Header:
-    return [series.metric, series.unit, _column(blob, series.times), _values(blob, series.values)]
+def _series(blob: list[bytes], series: Series) -> Header:
+    return [series.metric, series.unit, _column(blob, series.times, rising=True), _values(blob, series.values)]
 
 
 def _readings(readings: Iterable[Reading]) -> Header:
     return [[r.metric, _milli(r.value), r.at, r.unit] for r in readings]
 
 
-def _episode(blob: bytearray, episode: Episode) -> Header:
+def _episode(blob: list[bytes], episode: Episode) -> Header:
     series = [_series(blob, s) for s in episode.series]
     return [
         episode.kind,
@@ -159,26 +215,29 @@ def _episode(blob: bytearray, episode: Episode) -> Header:
     ]
 
 
-def _document(blob: bytearray, document: Document) -> Header:
+def _document(blob: list[bytes], document: Document) -> Header:
     series = [_series(blob, s) for s in document.series]
     episode = _episode(blob, document.episode) if document.episode else None
     mark = [1] if document.manual else []  # left out where it says nothing: what was packed before keeps its hash
     return [document.id, document.offset, _readings(document.readings), series, episode, *mark]
 
 
-def _dates(blob: bytearray, document: Document) -> Header:
+def _dates(blob: list[bytes], document: Document) -> Header:
     return [document.as_of, [_column(blob, s.as_of) if s.as_of else None for s in document.series]]
 
 
 # ---------------------------------------------------------------- reading
 
 
-def _read_column(blob: memoryview, header: Header) -> list[int]:
-    count, first, step, width, start = header
-    if count == 0:
-        return []
-    deltas = array(width)
-    deltas.frombytes(blob[start : start + (count - 1) * deltas.itemsize])
+def _read_column(blob: BytesIO, header: Header) -> list[int]:
+    count, first, step, width = header
+    if not width:
+        return [first + n * step for n in range(count)]
+    raw = bytearray((count - 1) * width)
+    for byte in range(width):
+        raw[byte::width] = blob.read(count - 1)
+    deltas = array(WIDTHS[width])
+    deltas.frombytes(raw)
     return list(accumulate(deltas if step == 1 else [d * step for d in deltas], initial=first))
 
 
@@ -186,14 +245,13 @@ def _read_value(milli: int) -> float:
     return milli // 1000 if milli % 1000 == 0 else milli / 1000
 
 
-def _read_values(blob: memoryview, header: Header) -> list[float]:
-    count, first, step, width, start = header
-    if first % 1000 == 0 and step % 1000 == 0:
-        return list(_read_column(blob, [count, first // 1000, step // 1000, width, start]))
-    return [_read_value(milli) for milli in _read_column(blob, header)]
+def _read_values(blob: BytesIO, header: Header) -> list[float]:
+    if len(header) == 1:
+        return list(octets.together(blob.read(*header)))
+    return _each(_read_value, _read_column(blob, header))
 
 
-def _read_series(blob: memoryview, header: Header, dates: memoryview, stamps: Header | None) -> Series:
+def _read_series(blob: BytesIO, header: Header, dates: BytesIO, stamps: Header | None) -> Series:
     metric, unit, times, values = header
     as_of = _read_column(dates, stamps) if stamps else ()
     return Series(metric, _read_column(blob, times), _read_values(blob, values), unit, as_of)
@@ -203,7 +261,7 @@ def _read_readings(rows: Header) -> tuple[Reading, ...]:
     return tuple(Reading(metric, _read_value(milli), at, unit) for metric, milli, at, unit in rows)
 
 
-def _read_episode(blob: memoryview, header: Header) -> Episode:
+def _read_episode(blob: BytesIO, header: Header) -> Episode:
     kind, start, end, label, stages, readings, series, *rest = header
     zones, notes = (*rest, (), ())[:2]
     return Episode(
@@ -219,7 +277,7 @@ def _read_episode(blob: memoryview, header: Header) -> Episode:
     )
 
 
-def _read_document(header: Header, stamps: Header, blob: memoryview, dates: memoryview, day: str) -> Document:
+def _read_document(header: Header, stamps: Header, blob: BytesIO, dates: BytesIO, day: str) -> Document:
     id_, offset, readings, series, episode, *mark = header
     as_of, series_dates = stamps
     return Document(

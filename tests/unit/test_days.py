@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -76,7 +75,7 @@ def test_who_wins_and_why(metric: str, found: dict[str, Stats], winner: str, rea
 
 
 def typed(value: float) -> Stats:
-    return replace(stats(value, total=True), manual=True)
+    return stats(value, total=True)._replace(manual=True)
 
 
 def test_a_manual_entry_beats_a_device_unless_the_person_says_otherwise() -> None:

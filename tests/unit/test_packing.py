@@ -106,7 +106,26 @@ def test_a_day_of_dense_heart_rate_is_under_a_byte_and_a_half_a_sample() -> None
     assert len(packed) / 5760 < 1.5
 
 
-def test_a_newer_format_is_refused() -> None:
+def test_sorted_in_an_episode_too() -> None:
+    series = (Series("heart_rate", [30, 10], [60, 61]), Series("spo2", [10, 30], [97.5, 96]))
+    packed = pack([Document("d", "2026-11-20", episode=Episode("workout", 1, 40, series=series))])
+    [document] = unpack(packed.data, "2026-11-20")
+    assert [document] == packed.documents
+    assert document.episode
+    assert document.episode.series[0] == Series("heart_rate", [10, 30], [61, 60], "", ())
+
+
+@pytest.mark.parametrize("widest", [100, 30_000, 2 * 10**9, 4 * 10**12])
+def test_long_columns_of_any_width(widest: int) -> None:
+    times = [n * widest + n * n for n in range(400)]
+    values = [widest * (-1) ** n + n / 1000 for n in range(400)]
+    series = Series("heart_rate", times, values, "", [*reversed(times)])
+    [document] = unpack(pack([Document(series=(series,))]).data, "2026-11-20")
+    assert document.series == (series,)
+
+
+@pytest.mark.parametrize("version", [1, 9])
+def test_another_format_is_refused(version: int) -> None:
     packed = pack([]).data
-    with pytest.raises(ValueError, match="version 9"):
-        unpack(bytes([9]) + packed[1:], "2026-11-20")
+    with pytest.raises(ValueError, match=f"version {version}"):
+        unpack(bytes([version]) + packed[1:], "2026-11-20")

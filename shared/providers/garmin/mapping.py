@@ -13,6 +13,7 @@ from typing import Any
 
 from shared.model import HOUR, Document, Episode, Item, Reading, Series, Stage
 from shared.providers import Json, Map, dig, per_record
+from shared.providers.reading import integers
 
 DAY = (
     "steps", "distance", "calories_burned", "active_calories", "active_minutes", "floors", "resting_heart_rate",
@@ -272,10 +273,11 @@ def readings(values: Mapping[str, float | None], at: int | None = None) -> tuple
 def samples(metric: str, record: Json, field: str) -> Iterator[Series]:
     """{"<seconds from the start>": value}, in no order. What is not above 0 says why nothing was measured."""
     start, found = 1000 * record["startTimeInSeconds"], record.get(field) or {}
-    if not all(found.values()) or min(found.values(), default=0) <= 0:
+    told = set(found.values())
+    if None in told or min(told, default=1) <= 0:
         found = {at: value for at, value in found.items() if value and value > 0}
     if found:
-        yield Series(metric, [start + 1000 * at for at in map(int, found)], [*found.values()])
+        yield Series(metric, [start + 1000 * at for at in integers(found)], [*found.values()])
 
 
 def stages(record: Json) -> tuple[Stage, ...]:

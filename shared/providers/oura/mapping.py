@@ -2,7 +2,7 @@
 date of waking (short sleeps that end before midnight carry the next day)."""
 
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import compress, groupby
 from typing import Any
 
 from shared.model import MINUTE, Deletion, Document, Episode, Item, Reading, Series, Stage, instant
@@ -164,8 +164,9 @@ def stages(start: int, record: Json) -> tuple[Stage, ...]:
 def sampled(metric: str, samples: dict[str, Any]) -> Series:
     start, step = instant(samples["timestamp"])[0], round(samples["interval"] * 1000)
     values = samples["items"]
-    heard = [n for n, value in enumerate(values) if value is not None]
-    return Series(metric, [start + n * step for n in heard], [values[n] for n in heard])
+    heard = [value is not None for value in values]
+    times = compress(range(start, start + len(values) * step, step), heard)
+    return Series(metric, [*times], [*compress(values, heard)])
 
 
 def version(record: Json) -> int | None:
