@@ -1,8 +1,8 @@
 """AWS in memory, as far as the corridor asks of it: what the benches run against.
 
-It stands at one of two heights. `above` the wire, which is shared/signed.py and shared/wire.py, a call is answered as it
-is asked; `below`, every call is written, signed and read, and only the socket is left out. bench/cold.py puts the same
-memory behind TLS. A bench has one writer: conditions are taken to hold, and nothing expires.
+It stands at one of two heights. `above` the wire, which is shared/signed.py and shared/wire.py, a call is answered as
+it is asked; `below`, every call is written, signed and read, and only the socket is left out. bench/cold.py puts the
+same memory behind TLS. A bench has one writer: conditions are taken to hold, and nothing expires.
 """
 
 from __future__ import annotations

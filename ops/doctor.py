@@ -240,7 +240,8 @@ def findings(check: Callable[[Deployment], Found], at: Deployment) -> Found:
     try:
         yield from check(at)
     except UNREACHABLE as error:
-        advice = "your role lacks the policy of docs/operations.md" if "Access" in code(error) else "look at docs/operations.md"
+        lacking = "Access" in code(error)
+        advice = "your role lacks the policy of docs/operations.md" if lacking else "look at docs/operations.md"
         yield Finding(f"cannot be looked at: {said(error)}", advice)
 
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from shared.errors import BadRequestError, ForbiddenError
 from shared.log import logger
 from shared.schemas import ErrorReply, GatewayReply
+from shared.signed import AwsError
 
 ACT_FOR_USERS = {"users:act", "tributary/users:act"}
 LONGEST_DAYS = 366
@@ -68,7 +69,8 @@ def resolver() -> APIGatewayHttpResolver:
     def failed(error: Exception) -> Response[str]:
         # The type and the place: another library's message may quote what it choked on.
         place = "".join(f" {Path(f.filename).name}:{f.lineno}" for f in extract_tb(error.__traceback__)[-3:])
-        logger().error("failed", extra={"error": type(error).__name__, "at": place.strip()})
+        what = str(error) if isinstance(error, AwsError) else type(error).__name__
+        logger().error("failed", extra={"error": what, "at": place.strip()})
         return fault(app, 500, "internal", "our fault, and noted; try again", None)
 
     app.exception_handler(BadRequestError)(refused)

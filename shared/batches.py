@@ -13,6 +13,7 @@ from shared import dead_letters
 from shared.errors import TributaryError
 from shared.jobs import RECEIVES
 from shared.log import logger
+from shared.signed import AwsError
 
 
 def each(records: Iterable[dict[str, Any]], finish: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def each(records: Iterable[dict[str, Any]], finish: Callable[[dict[str, Any]], N
 
 def note(message: str, error: Exception) -> None:
     """The type and our own words: another library's message may quote what it choked on."""
-    kind, said = type(error).__name__, str(error) if isinstance(error, TributaryError) else ""
+    kind, said = type(error).__name__, str(error) if isinstance(error, TributaryError | AwsError) else ""
     logger().error("failed", extra={"message_id": message, "error": kind, "said": said})
     dead_letters.note(message, kind, said)
 

@@ -10,7 +10,6 @@ import time
 from collections.abc import Mapping
 from threading import Lock
 from typing import Any
-from urllib.parse import urlsplit
 
 from shared.apps import App
 from shared.errors import ProviderUnavailableError
@@ -46,6 +45,7 @@ def read(proof: PublishedKey, body: bytes) -> Mapping[str, Point]:
 def fetch(url: str) -> bytes:
     """One GET, without a client that would cost more to import than to use; redirects are not followed."""
     import http.client  # costs as much as all the rest of this door: only for those who need it
+    from urllib.parse import urlsplit
 
     parts = urlsplit(url)
     kind: Any = http.client.HTTPConnection if parts.scheme == "http" else http.client.HTTPSConnection

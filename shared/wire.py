@@ -13,10 +13,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 CONNECT_S, READ_S = 3, 10
 LONGEST_LINE = 65_536
+PORTS = {"https": 443, "http": 80}
 
 
 class Answer(NamedTuple):
@@ -28,11 +28,11 @@ class Connection:
     """To one server, for one request at a time. `kept`: the other side will take another one."""
 
     def __init__(self, origin: str) -> None:
-        url = urlsplit(origin)
-        secure, host = url.scheme == "https", str(url.hostname)
-        self._socket = socket.create_connection((host, url.port or (443 if secure else 80)), CONNECT_S)
+        scheme, _, place = origin.partition("://")
+        host, _, port = place.partition(":")
+        self._socket = socket.create_connection((host, int(port or PORTS[scheme])), CONNECT_S)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if secure:
+        if scheme == "https":
             self._socket = _trusted().wrap_socket(self._socket, server_hostname=host)
         self._socket.settimeout(READ_S)
         self._reader = self._socket.makefile("rb")

@@ -427,6 +427,6 @@ def test_our_own_fault_has_the_same_shape_and_names_nothing(
     assert reply.json()["error"].keys() == {"type", "code", "message", "param"}
     assert (reply.json()["error"]["type"], reply.json()["request_id"]) == ("internal", "test-request")
     [failed] = [record for record in heard.records if record["msg"] == "failed"]
-    assert failed["error"] == "ResourceNotFoundException"
+    assert failed["error"].endswith("was refused: 400 ResourceNotFoundException")
     assert ".py:" in failed["at"]
     assert user not in f"{heard.records}{reply.text}"
