@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from botocore.exceptions import ClientError
 
 from ops.cli import main
 from ops.connections import signals
@@ -16,6 +15,7 @@ from shared import connections, ring, runs, sections, tokens
 from shared.connections import Connection
 from shared.jobs import Job, new_id, now_ms, write
 from shared.model import DAY, MINUTE
+from shared.signed import AwsError
 from shared.timetable import LOOK
 from tests.functions.deployed import stack
 from tests.functions.standing import vendors
@@ -140,7 +140,7 @@ def test_a_token_is_valid_expiring_or_expired_and_there_may_be_none(held: Connec
 
 def test_a_pass_that_cannot_be_counted_fails_nobodys_work(system: System, held: Connection) -> None:
     run = "a name that no table takes" * 100
-    with pytest.raises(ClientError):
+    with pytest.raises(AwsError):
         runs.began(run, 1)
     poll = Job(id="odd", reason="poll", as_of=now_ms(), connection=held.id, resources=("vo2_max",), run=run)
     assert system.deliver("fresh", [{"MessageId": "1", "Body": write(poll)}]) == []
