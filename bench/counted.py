@@ -259,10 +259,12 @@ def story(people: int) -> Iterator[Story]:
 def logged(out: io.StringIO) -> Iterator[None]:
     """What the functions log, kept."""
     handlers: Any = log.logger()._logger.handlers
-    before = [handler.setStream(out) for handler in handlers]
+    before = [handler.stream for handler in handlers]
+    for handler in handlers:
+        handler.stream = out
     yield
     for handler, stream in zip(handlers, before, strict=True):
-        handler.setStream(stream)
+        handler.stream = stream
 
 
 def rows(tiny: bool = False) -> Iterator[Row]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property, partial
 from typing import Any, Literal
@@ -31,6 +31,7 @@ from shared.model import MINUTE
 from shared.providers import Window
 from shared.providers.registry import provider
 from shared.sections import Section
+from shared.values import replace
 from shared.visits import Question, Visit
 
 DAY = date(2026, 11, 20)

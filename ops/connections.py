@@ -17,6 +17,7 @@ from shared.connections import Connection
 from shared.days import Day, Value
 from shared.jobs import now_ms
 from shared.providers.registry import provider
+from shared.slots import slots
 
 HEADER = ("person", "connection", "provider", "state", "token", "last data", "signals", "missing")
 DETAILS = ("signal", "provider", "last data", "yesterday")
@@ -78,7 +79,7 @@ def signals(user: str, last: date) -> list[Signal]:
     last data."""
     start, end = last - timedelta(days=days.EXPECTED_OF), last + timedelta(days=2)
     items = sections.query(user, f"D#{start}", f"D#{end}")
-    known = {day.day: day for day in (days.merge(item["sk"]["S"][2:], days.slots(item)) for item in items)}
+    known = {day.day: day for day in (days.merge(item["sk"]["S"][2:], slots(item)) for item in items)}
     looked_at = known.get(last.isoformat(), days.merge(last.isoformat(), ()))
     expected = days.expected(looked_at, known)
     newest = {metric: (day.day, choice.best) for day in in_order(known) for metric, choice in day.choices.items()}

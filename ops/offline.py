@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ def verified(provider: Provider, headers: Any, body: bytes, proof: Proof, now: i
 def described(event: Event | Skipped) -> dict[str, Any]:
     if isinstance(event, Skipped):
         return {"skipped": event.index, "reason": event.reason, "field": event.field}
-    told = {f.name: getattr(event, f.name) for f in fields(event) if getattr(event, f.name) != f.default}
+    told = {name: told for name, told in vars(event).items() if told != getattr(Event, name)}
     if event.window:
         told["window"] = [event.window.first.isoformat(), event.window.last.isoformat()]
     return told

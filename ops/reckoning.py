@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from shared.days import slots
 from shared.model import Document
 from shared.packing import unpack
+from shared.slots import slots
 
 NEAR = 0.01
 SHOWN = 10

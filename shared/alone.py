@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-
-from aws_lambda_powertools.utilities.typing import LambdaContext
+from typing import TYPE_CHECKING, Any
 
 from shared import batches, jobs, progress
 from shared.errors import cause_of
 from shared.jobs import Job, now_ms
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 Work = Callable[[Job, int], None]
 """(job, until): what has to be done by then, in milliseconds."""

@@ -13,12 +13,12 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from shared.errors import BadRequestError, InvalidSignatureError
 from shared.model import DAY
 from shared.providers import Limit, house
+from shared.values import dataclass, field
 
 PREVIOUS_HOOKS_LIVE = 7 * DAY
 EVERYBODY = "app"

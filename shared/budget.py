@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from threading import Lock
 from typing import Any, TypeVar
@@ -21,6 +20,7 @@ from shared.apps import App
 from shared.errors import OverBudgetError, ProviderUnavailableError, RateLimitedError, TributaryError
 from shared.pace import SECOND, Protocol, Purse, Step, Wish
 from shared.providers import Limit, Provider
+from shared.values import dataclass, replace
 
 FIRST_WAIT_S = 2
 """Worth a worker's time. For longer, a question not yet begun goes back to the queue."""

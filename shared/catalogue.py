@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
+
+from shared.model import Kind
 
 # Storage factor (Tidepool, Nightscout); 18.0182 or 18.0 elsewhere differ in the third digit.
 MG_DL_PER_MMOL_L = 18.01559
 
 Summary = Literal["sum", "mean", "last", "min", "max"]
-Kind = Literal["file", "cgm", "scale", "cuff", "ring", "watch", "phone", "mat", "record"]
-KINDS = frozenset(get_args(Kind))
 
 WEARABLE: tuple[Kind, ...] = ("watch", "ring", "phone")
 NIGHT: tuple[Kind, ...] = ("ring", "mat", "watch")

@@ -12,16 +12,15 @@ interleaving of two workers with crashes.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from shared.catalogue import Kind
 from shared.knowledge import Known, News, learn
-from shared.model import Document
+from shared.model import Document, Kind
 from shared.nights import joined
 from shared.packing import pack
 from shared.sections import Key, Section
 from shared.summary import summarise
+from shared.values import dataclass, replace
 
 
 class Store(Protocol):

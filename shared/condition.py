@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from shared.connections import Connection
 from shared.model import DAY
 from shared.providers import OAuth2, PhonePush, Provider
 from shared.providers.registry import provider as provider_of
+from shared.values import dataclass
 
 QUIET_MS = 2 * DAY
 State = Literal["pending", "active", "degraded", "reconnect", "disconnected"]

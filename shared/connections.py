@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from zlib import crc32
 
@@ -23,6 +22,7 @@ from shared.providers import Provider, Resource, house
 from shared.settings import settings
 from shared.signed import AwsError
 from shared.timetable import LOOK_MINUTES, WAKE_HOUR
+from shared.values import dataclass, field, replace
 from shared.vault import Owner
 
 State = Literal["pending", "active", "reconnect", "disconnected"]
@@ -80,7 +80,7 @@ def load(connection_id: str) -> Connection | None:
 
 def connection(item: Item) -> Connection:
     cursors = {name.removeprefix("cursor#"): value for name, value in item.items() if name.startswith("cursor#")}
-    known = {name: item[name] for name in Connection.__dataclass_fields__ if name in item}
+    known = {name: item[name] for name in Connection.__annotations__ if name in item}
     lists = {name: tuple(sorted(item.get(name, ()))) for name in ("scopes", "resources")}
     return Connection(**{**known, **lists, "id": item["pk"].removeprefix("C#"), "cursors": cursors})
 

@@ -4,16 +4,14 @@ on two sources is ever stored, so the answer cannot depend on the order in which
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
-
-import orjson
 
 from shared import sections
 from shared.catalogue import METRICS
 from shared.recovery import BASELINE_DAYS, WEEK, HrvTrend, Recovery, hrv_trend, recovery
+from shared.slots import Slot, slots
 from shared.summary import Stats
+from shared.values import dataclass
 
 Priority = Mapping[str, Sequence[str]]
 NO_PRIORITY: Priority = {}
@@ -25,18 +23,6 @@ INPUTS = {
 }
 """recovery-v1's inputs: our metric, and how many of recovery's units make one of ours."""
 EXPECTED_OF, EXPECTED_AT_LEAST = 14, 4
-
-
-@dataclass(frozen=True)
-class Slot:
-    """One section as its day shows it. `as_of` in milliseconds; `kind` is what the person wears or steps on."""
-
-    source: str
-    resource: str
-    rev: int
-    as_of: int
-    kind: str
-    stats: Mapping[str, Stats]
 
 
 @dataclass(frozen=True)
@@ -87,18 +73,6 @@ def of_user(user: str, first: date, last: date, fresh: bool = False, priority: P
     """One Query, oldest first."""
     for item in sections.query(user, f"D#{first.isoformat()}", f"D#{last.isoformat()}", consistent=fresh):
         yield merge(item["sk"]["S"][2:], slots(item), priority)
-
-
-def slots(item: Mapping[str, Any]) -> list[Slot]:
-    found = []
-    for name, attribute in item.items():
-        source, hash_, resource = name.partition("#")
-        if hash_:
-            slot = attribute["M"]
-            stats = {m: Stats.read(row) for m, row in orjson.loads(slot["stats"]["S"]).items()}
-            kind, rev, at = slot["kind"]["S"], int(slot["rev"]["N"]), int(slot["at"]["N"])
-            found.append(Slot(source, resource, rev, at, kind, stats))
-    return found
 
 
 def merge(day: str, found: Iterable[Slot], priority: Priority = NO_PRIORITY) -> Day:

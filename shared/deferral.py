@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 from shared import jobs
 from shared.errors import OverBudgetError, RateLimitedError, RetryLaterError
 from shared.jobs import Job, now_ms
 from shared.log import logger
 from shared.looks import next_due
+from shared.values import replace
 from shared.visits import Question, Visit
 
 

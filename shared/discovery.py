@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from shared.apps import App
 from shared.budget import Budget
 from shared.errors import BadRequestError
 from shared.jobs import now_ms
 from shared.model import DAY
 from shared.providers import Provider
+from shared.values import replace
 from shared.vendor import call, converse
 
 _kept: dict[tuple[str, str], tuple[int, Provider]] = {}

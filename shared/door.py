@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from shared.jobs import Job, new_id
 from shared.model import Skipped
 from shared.providers import Event, HmacSignature, Provider, Window
 from shared.settings import settings
+from shared.values import replace
 from shared.webhooks import Call, accept, hook_of
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby
 
@@ -15,6 +14,7 @@ from shared.model import Document, Episode
 from shared.nights import joined
 from shared.providers.registry import provider
 from shared.sections import Section
+from shared.values import dataclass, replace
 
 PAGE = 20_000
 """Stages, laps and samples after which an answer ends with its day."""

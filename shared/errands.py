@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from zlib import crc32
 
 from shared import connections, consents, control, jobs, runs, sections, tokens
@@ -18,6 +17,7 @@ from shared.providers import OAuth2
 from shared.providers.registry import provider
 from shared.secret import apps
 from shared.settings import settings
+from shared.values import replace
 from shared.writing import announce
 
 

@@ -6,7 +6,6 @@ s3 exports/<the person's pseudonym>/<job>.<ending>   under the job's own name, s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
@@ -16,6 +15,7 @@ from shared.control import Item
 from shared.jobs import Job, new_id, now_ms
 from shared.model import DAY
 from shared.settings import settings
+from shared.values import dataclass
 
 Format = Literal["fhir", "omh", "ndjson", "parquet"]
 ENDINGS = {

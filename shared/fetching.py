@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -21,6 +20,7 @@ from shared.jobs import now_ms
 from shared.knowledge import News
 from shared.payloads import disclose
 from shared.providers import Hosted, OAuth2, Request
+from shared.values import replace
 from shared.visits import Question, Visit
 
 PARALLEL = 2 * jobs.TOGETHER
@@ -150,7 +150,7 @@ def compare(visit: Visit) -> None:
 def stored(changes: Iterable[Change]) -> dict[sections.Key, sections.Section]:
     """Sections as they are now. Where something may only have left, at half the price: what came there this very moment
     leaves with the next news of it."""
-    staying, leaving = [], []
+    staying, leaving = list[sections.Key](), list[sections.Key]()
     for change in changes:
         (leaving if change.leaves else staying).append(change.key)
     return sections.read(staying, leaving)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ from shared.model import DAY, HOUR, Deletion, Document, Episode, Reading, Series
 from shared.packing import normal
 from shared.providers import Provider, Resource, Window
 from shared.sections import Key
+from shared.values import dataclass, replace
 
 T = TypeVar("T", Document, Episode)
 EVENING = 18 * HOUR

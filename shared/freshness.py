@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from shared.connections import Connection
@@ -16,6 +15,7 @@ from shared.looks import last_due
 from shared.model import DAY, HOUR, MINUTE
 from shared.providers import Provider, Resource, house
 from shared.timetable import LOOK
+from shared.values import dataclass
 from shared.visits import Question, Visit
 
 SILENT_AFTER = DAY

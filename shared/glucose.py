@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import fmean, median, stdev
 from typing import Literal
@@ -18,6 +17,7 @@ from shared.local_time import Zones, offsets
 from shared.model import MINUTE, Document
 from shared.sections import Section
 from shared.units import MMOL_L
+from shared.values import dataclass, replace
 
 Level = Literal["very_low", "low", "in_range", "high", "very_high"]
 LEVELS: tuple[Level, ...] = ("very_low", "low", "in_range", "high", "very_high")
@@ -39,7 +39,7 @@ FIVE, FIFTEEN = 5 * MINUTE, 15 * MINUTE
 DAYS_ENOUGH, ACTIVE_ENOUGH = 14, 70
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reading:
     """`rate` in mg/dL a minute, by the sensor or else by its last 15 minutes; None where neither tells."""
 

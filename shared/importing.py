@@ -8,7 +8,6 @@ part queued twice is written once (see the write protocol in shared/commit.py). 
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from typing import Any
 from zlib import crc32
 
@@ -23,6 +22,7 @@ from shared.jobs import Job, now_ms
 from shared.log import logger
 from shared.providers import Part
 from shared.settings import settings
+from shared.values import replace
 
 AHEAD = 4 * 1024 * 1024
 """Bytes fetched at once."""

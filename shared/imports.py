@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from shared import control, files, handed, jobs, progress
 from shared.aws import s3
@@ -19,6 +18,7 @@ from shared.jobs import Job, new_id, now_ms
 from shared.providers import Archive, PhonePush, Provider
 from shared.providers.registry import providers
 from shared.settings import settings
+from shared.values import dataclass
 
 PREFIX = "uploads"
 LARGEST = 5_000_000_000

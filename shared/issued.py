@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field
 
 from shared import control
 from shared.errors import RetryLaterError
+from shared.values import dataclass, field
 from shared.vault import Owner, seal, unseal
 
 KEPT_S = 60

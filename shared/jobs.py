@@ -7,7 +7,6 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any, Literal, get_args
 
@@ -15,6 +14,7 @@ from shared.errors import ProviderChangedError
 from shared.model import DAY
 from shared.providers import Window
 from shared.signed import AwsError, call
+from shared.values import dataclass, replace
 
 BATCH, BATCH_BYTES = 10, 262_144
 LONGEST_DELAY_S = 900
@@ -100,7 +100,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-DEFAULTS = {f.name: f.default for f in fields(Job)}
+DEFAULTS = {name: vars(Job).get(name) for name in Job.__annotations__}
 
 
 def write(job: Job) -> str:

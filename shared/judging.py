@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 
-from shared import days, sections
+from shared import sections
 from shared.connections import Connection
-from shared.days import Slot
 from shared.model import MINUTE
 from shared.providers import Provider, Resource
+from shared.slots import Slot, slots
 from shared.timetable import LOOK
 
 LOOK_BACK = timedelta(days=1)
@@ -60,5 +60,5 @@ def spared(resource: Resource, look: int, as_of: int, here: bool) -> bool:
 def known(held: Connection, provider: Provider, today: date) -> tuple[Mapping[str, Slot], Mapping[str, Slot]]:
     """By resource, what the day items of today and of yesterday say."""
     found = sections.day_items(held.user, [today.isoformat(), (today - timedelta(days=1)).isoformat()])
-    now, before = ({slot.resource: slot for slot in days.slots(item) if slot.source == provider.id} for item in found)
+    now, before = ({slot.resource: slot for slot in slots(item) if slot.source == provider.id} for item in found)
     return now, before

@@ -8,9 +8,9 @@ Every document and every merged sample carries `as_of`, and older knowledge neve
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 from shared.model import Document, Series
+from shared.values import dataclass, field, replace
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ MOST_VALUES = 100
 
 @cache
 def logger() -> Logger:
-    return Logger()
+    """Its time in the one spelling that Lambda reads, which else takes every line for one of level INFO."""
+    return Logger(use_rfc3339=True)
 
 
 def measure(provider: str, values: Mapping[str, Sequence[float]]) -> None:

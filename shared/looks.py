@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from shared.model import DAY, MINUTE
 from shared.providers import Provider
 from shared.timetable import LOOK, WAKE_HOUR, due
+from shared.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,21 @@ own calendar. Values are in the canonical unit of `shared.catalogue`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
+
+from shared.values import dataclass
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
+Kind = Literal["file", "cgm", "scale", "cuff", "ring", "watch", "phone", "mat", "record"]
+"""What a person wears, steps on or hands us."""
+KINDS = frozenset(get_args(Kind))
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Reading:
     """One value: a spot measurement `at` an instant or, without one, the vendor's figure for the whole day."""
 
@@ -27,7 +32,7 @@ class Reading:
     """The vendor's own unit, where it is not ours."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Series:
     """Columns: `values[i]` was measured at `times[i]`. Times need not be sorted; identity is (metric, instant).
 
@@ -51,7 +56,7 @@ Zone: TypeAlias = tuple[str, float]
 """(the vendor's name for it, minutes in it): the heart rate zones of a workout, lightest first."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Episode:
     """A sleep, a workout, an event, or a device when last heard of. What it carries belongs to it: none of it counts
     towards the day by itself. A `stage`, its name the label, is a stretch of a sleep that is told in stretches, each a
@@ -69,7 +74,7 @@ class Episode:
     notes: tuple[Note, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Document:
     """One vendor record, the unit that newer knowledge replaces.
 
@@ -96,14 +101,14 @@ class Document:
     sources: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Deletion:
     """The vendor says this document is no more."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Skipped:
     """A record that could not be mapped: where it stood and why, never what it held."""
 

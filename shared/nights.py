@@ -4,10 +4,10 @@ the same stretches are the same sleep."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from shared.model import HOUR, Document, Episode
 from shared.providers.stages import Stretch, asleep, figures, told
+from shared.values import replace
 
 APART = HOUR
 """Stretches further apart than this are two sleeps. Being awake in between is a stretch, too."""

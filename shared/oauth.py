@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from shared import connections, consents, control, hosted, jobs, tokens, visits, zones
@@ -25,6 +24,7 @@ from shared.progress import open_job
 from shared.providers import Hosted, Json, OAuth2, Provider, Request, Window, dig
 from shared.schemas import ConnectRequest
 from shared.settings import settings
+from shared.values import dataclass
 from shared.vendor import Reply, call
 
 STATE_LIVES_MS = 10 * MINUTE

@@ -4,13 +4,13 @@ as an event of the person's, as a count of the pass that queued it, and as a win
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 from shared.connections import Connection
 from shared.errors import NotGrantedError, RetryLaterError, cause_of
 from shared.jobs import Job
 from shared.model import Document
+from shared.values import dataclass, field
 from shared.visits import Question, Visit
 
 ASKED = "asked"

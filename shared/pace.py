@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
 from shared.providers import Limit
+from shared.values import dataclass, field, replace
 
 SECOND = 1_000_000
 DAY_S = 86_400

@@ -15,7 +15,6 @@ import struct
 import zlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from io import BytesIO
 from itertools import accumulate
 from math import gcd
@@ -26,6 +25,7 @@ import orjson
 
 from shared import octets
 from shared.model import Document, Episode, Reading, Series
+from shared.values import replace
 
 VERSION = 2
 LENGTHS = struct.Struct("<III")

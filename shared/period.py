@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import fmean, stdev
 from typing import Literal
 
 from shared import days as merged
 from shared.days import Day, Priority, Value
+from shared.values import dataclass
 
 Trend = Literal["rising", "falling", "steady", "unknown"]
 FEWEST = 3

@@ -6,7 +6,6 @@ In the Data table under sk `Z`, beside the zone history.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import orjson
 
@@ -16,6 +15,7 @@ from shared.errors import BadRequestError
 from shared.local_time import Zones
 from shared.schemas import ProfileRequest
 from shared.timetable import WAKE_HOUR
+from shared.values import dataclass, field
 
 
 @dataclass(frozen=True)

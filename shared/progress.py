@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from shared import control
@@ -17,6 +16,7 @@ from shared.errors import NotFoundError
 from shared.jobs import now_ms
 from shared.model import DAY
 from shared.outcomes import ASKED, Result
+from shared.values import dataclass, replace
 
 KEPT_DAYS = 90
 PSEUDONYM = "erased#"

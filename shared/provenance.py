@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 
 from shared import sections
@@ -11,6 +10,7 @@ from shared.commit import holds
 from shared.model import Document
 from shared.nights import joined
 from shared.sections import Section
+from shared.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +11,7 @@ from shared.filing import in_range
 from shared.model import DAY, Document, Item, Skipped, instant
 from shared.providers import Provider
 from shared.push_shapes import PushDelete, PushItem, PushResult
+from shared.values import dataclass, field
 
 Shape = TypeVar("Shape", bound=BaseModel)
 

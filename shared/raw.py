@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import orjson
@@ -16,6 +15,7 @@ import orjson
 from shared import objects
 from shared.jobs import new_id
 from shared.providers import Window
+from shared.values import dataclass
 from shared.vault import Owner, seal, unseal
 
 SEPARATOR = b"\x1e"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 from shared import days as merged
 from shared.days import Day
+from shared.values import dataclass
 
 SHORT, LONG = 2, 7
 

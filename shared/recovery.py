@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Literal
+
+from shared.values import dataclass
 
 WEIGHTS = {"hrv": 0.40, "rhr": 0.25, "sleep_duration": 0.20, "sleep_efficiency": 0.15}
 FLOOR_SD = {"hrv": 0.10, "rhr": 1.5, "sleep_duration": 30.0, "sleep_efficiency": 3.0}

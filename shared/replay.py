@@ -12,7 +12,6 @@ Where a section was made of several replies, only the last is pointed at, and on
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import orjson
@@ -31,6 +30,7 @@ from shared.providers import Provider, Window
 from shared.providers.registry import provider
 from shared.sections import TOMBSTONE_DAYS, Key, Section
 from shared.signed import AwsError
+from shared.values import dataclass, replace
 from shared.vault import UnsealError
 from shared.visits import Question, Visit
 from shared.writing import announce, unburied

@@ -7,7 +7,6 @@ watermark moves, so a walker that dies repeats itself, which is harmless.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Literal
 
 from shared import connections, control, jobs, runs
@@ -18,6 +17,7 @@ from shared.model import DAY, MINUTE
 from shared.providers.registry import provider, providers
 from shared.settings import settings
 from shared.timetable import LOOK, LOOK_MINUTES, REVIEW_DAYS, WAKE_HOUR, due, is_reviewed, last_days
+from shared.values import replace
 
 WATERMARK = ("K#ring", "watermark")
 

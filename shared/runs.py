@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +20,7 @@ from shared.log import logger
 from shared.model import DAY, HOUR
 from shared.outcomes import Outcome
 from shared.signed import AwsError
+from shared.values import dataclass
 
 KEPT_DAYS = 30
 FAILED = "failed#"

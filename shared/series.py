@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, NamedTuple
 
@@ -14,6 +13,7 @@ from shared.local_time import Zones, midnight, offsets
 from shared.model import HOUR, MINUTE
 from shared.sections import Key, Section
 from shared.summary import statistics
+from shared.values import dataclass, field
 
 PAGE = 50_000
 """Rows of one answer: about 1 MB before gzip, and nine days of a sample every 15 seconds."""

@@ -9,17 +9,15 @@ announcements share a call; a message is closed (its notes, its cursors) once it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
 from functools import cache
 
 from shared import connections, events, jobs, log, outcomes, runs, zones
 from shared.commit import Announcement
 from shared.connections import Connection
 from shared.deferral import put_off, spread
-from shared.erasure import erase
-from shared.errands import aggregate, everyone, fan_out, for_person, forget, goodbye, rename, worry
+from shared.errands import fan_out, for_person, forget, goodbye, rename, worry
 from shared.errors import (
     NotGrantedError,
     OverBudgetError,
@@ -31,31 +29,17 @@ from shared.errors import (
 from shared.fetching import answer, prepare
 from shared.freshness import measured
 from shared.jobs import Job, now_ms
-from shared.leaving import disconnect
 from shared.log import logger
 from shared.outcomes import Outcome, State
-from shared.permissions import ask_again
 from shared.progress import finish, note
 from shared.providers.registry import provider
 from shared.raw import Answered, RawObject
-from shared.replay import replay
 from shared.secret import apps
 from shared.settings import settings
 from shared.signed import AwsError
-from shared.subscriptions import ensure
+from shared.values import dataclass, field, replace
 from shared.visits import Visit, plan
 from shared.writing import announce, close, write
-
-ERRANDS: dict[str, Callable[[Job], None]] = {
-    "aggregate": aggregate,
-    "everyone": everyone,
-    "subscribe": ensure,
-    "permissions": ask_again,
-    "disconnect": disconnect,
-    "erase": erase,
-    "replay": replay,
-}
-
 
 NOT_HERE = "no_connection"
 
@@ -252,8 +236,10 @@ def run(errand: Errand, job: Job, queue: str) -> None:
         fan_out(replace(job, same=errand.same), errand.people, queue)
         if not errand.people:
             errand.state, errand.cause = "dropped", NOT_HERE
-    elif job.task in ERRANDS:
-        ERRANDS[job.task](job)
+    elif job.task != "sync":
+        from shared.tasks import TASKS  # what few batches hold
+
+        TASKS[job.task](job)
         errand.state = "done"
     elif is_word(job):
         errand.held = connections.load(job.connection)

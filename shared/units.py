@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from shared.catalogue import METRICS, MG_DL_PER_MMOL_L
 from shared.errors import NotFoundError
+from shared.values import dataclass
 
 MMOL_L = "mmol/L"
 

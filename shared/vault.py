@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Literal
@@ -26,6 +25,7 @@ from shared.aws import dynamodb, kms
 from shared.errors import TributaryError
 from shared.settings import settings
 from shared.signed import AwsError
+from shared.values import dataclass, field
 
 VERSION = 1
 NONCE = 12

@@ -5,7 +5,6 @@ from __future__ import annotations
 import email.utils
 import logging
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -26,6 +25,7 @@ from shared.errors import (
 )
 from shared.providers import Hosted, Json, Provider, Refusal, Request
 from shared.providers.registry import provider as provider_of
+from shared.values import dataclass
 
 T = TypeVar("T")
 TIMEOUT_S = 10.0

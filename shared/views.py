@@ -11,7 +11,6 @@ from shared import (
     condition,
     connections,
     consents,
-    days,
     events,
     exports,
     freshness,
@@ -26,6 +25,7 @@ from shared.jobs import now_ms
 from shared.looks import next_due
 from shared.model import MINUTE, millis
 from shared.providers.registry import provider
+from shared.slots import slots
 
 LATELY = timedelta(days=7)
 EVENTS_A_PAGE = 100
@@ -43,7 +43,7 @@ def newest_of(user: str, now: int) -> dict[tuple[str, str], int]:
     today = datetime.fromtimestamp(now / 1000, UTC).date()
     newest: dict[tuple[str, str], int] = {}
     for item in sections.query(user, f"D#{today - LATELY}", f"D#{today + timedelta(days=1)}"):
-        for slot in days.slots(item):
+        for slot in slots(item):
             place = slot.source, slot.resource
             newest[place] = max(newest.get(place, 0), slot.as_of)
     return newest

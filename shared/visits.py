@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -18,6 +17,7 @@ from shared.judging import LOOK_BACK, look_back, worth_asking
 from shared.local_time import Zones, local_day
 from shared.payloads import disclose
 from shared.providers import Provider, Request, Resource, Window
+from shared.values import dataclass, field
 
 VENDOR_LAG_MS = 5_000
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shared.apps import EVERYBODY, App, Hooks
 from shared.errors import BadRequestError, InvalidSignatureError, NotFoundError
 from shared.model import Skipped
 from shared.providers import Event, HmacSignature, Json, Point, Provider, PublishedKey, SecretPath, Webhook
+from shared.values import dataclass, replace
 
 LONGEST_STAMP = 13
 """Digits: milliseconds until the year 2286."""

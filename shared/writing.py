@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 
 from shared import connections, jobs, sections, zones
@@ -15,6 +14,7 @@ from shared.local_time import Zones
 from shared.log import logger
 from shared.model import Document
 from shared.settings import settings
+from shared.values import replace
 from shared.visits import Question, Visit
 
 STAMPS = {"webhook": "last_push_at", "push": "last_push_at", "poll": "last_poll_at"}

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from shared.catalogue import METRICS, Kind
+from shared.catalogue import METRICS
+from shared.model import Kind
 
 Json: TypeAlias = dict[str, Any]
 PROFILE = "http://hl7.org/fhir/StructureDefinition/"

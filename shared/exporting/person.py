@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from shared.profiles import Profile
 from shared.providers import Window
 from shared.sections import Key, Section
 from shared.settings import settings
+from shared.values import dataclass, field
 
 STRETCH = timedelta(days=92)
 """Day items held at once; each stretch reads the 60 days before it once more, for recovery."""

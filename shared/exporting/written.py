@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import BinaryIO
+
+from shared.values import dataclass
 
 CHUNK = 1_000
 LEVEL = 6

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias, cast
+from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
-from shared.catalogue import KINDS, Kind
 from shared.errors import ProviderChangedError, TributaryError, UnknownProviderError
+from shared.model import KINDS, Kind
 from shared.providers.asking import (
     ByDate,
     ByInstant,
@@ -39,6 +38,7 @@ from shared.providers.hooks import (
 )
 from shared.providers.hosted import Guest, Hosted, Member
 from shared.providers.reading import Json, Map, attempt, bury, dig, per_record
+from shared.values import dataclass, field, replace
 
 __all__ = [
     "RHYTHMS", "Account", "Archive", "ByDate", "ByInstant", "ByPath", "Cadence", "Event", "FileUpload", "Guest",
@@ -175,14 +175,15 @@ class OAuth2:
     """Who answers the authorization request, where it says so in the answer (RFC 9207): nobody else is believed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RowError:
     line: int
     column: str  # empty where the whole row is at fault
     message: str  # why, never what the row holds
 
 
-class Upload(NamedTuple):
+@dataclass(frozen=True)
+class Upload:
     payload: Json  # what the mapping reads
     rows: int  # those in the payload
     errors: tuple[RowError, ...]  # those left out of it
@@ -199,7 +200,8 @@ class FileUpload:
     file as a whole, naming the `dates` or `zone` that it has to be sent with."""
 
 
-class Part(NamedTuple):
+@dataclass(frozen=True)
+class Part:
     """Some of a large file: by resource what its mapping reads, and how many records that is, how many were not ours to
     read, and how many made no sense."""
 
@@ -235,7 +237,7 @@ class Account:
 
 # ---------------------------------------------------------------- the provider
 
-SERVER_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
+SERVER_NAME = r"[a-z0-9][a-z0-9-]{0,39}"
 
 
 def house(provider_id: str) -> str:
@@ -324,7 +326,7 @@ class Provider:
 
     def through(self, upstream: str) -> Provider:
         """Raises UnknownProviderError."""
-        if self.discover and SERVER_NAME.fullmatch(upstream):
+        if self.discover and re.fullmatch(SERVER_NAME, upstream, re.ASCII):
             return replace(self, id=f"{self.id}.{upstream}", name=f"{self.name} ({upstream})")
         if upstream not in self.upstreams:
             raise UnknownProviderError(f"{self.name} has no source of that name here", "provider")

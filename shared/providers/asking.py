@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from shared.providers.reading import Json, dig
+from shared.values import dataclass, field, replace
 
 WEST, EAST = timedelta(hours=10), timedelta(hours=13)
 

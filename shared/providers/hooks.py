@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from re import Pattern
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from shared.model import Skipped
 from shared.providers.asking import Request, Window
 from shared.providers.reading import Json
+from shared.values import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -39,7 +39,8 @@ class HmacSignature:
     covers: Callable[[bytes], Iterable[str]] | None = None
 
 
-class Point(NamedTuple):
+@dataclass(frozen=True)
+class Point:
     """A public key on the curve P-256."""
 
     x: int

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
 
 from shared.errors import BadRequestError
 from shared.providers.asking import Request
 from shared.providers.reading import Json
+from shared.values import dataclass, field
 
 
 @dataclass(frozen=True)

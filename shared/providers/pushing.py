@@ -6,19 +6,18 @@ A resource's part of a batch is `{<resource>: {"received": ms, "upserts": [recor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache, wraps
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from shared.catalogue import Kind
 from shared.errors import SkipRecordError
-from shared.model import Deletion, Document, Episode, Item, Reading, Series, instant
+from shared.model import Deletion, Document, Episode, Item, Kind, Reading, Series, instant
 from shared.providers import Archive, PhonePush, Provider, Resource
 from shared.providers.quantities import Quantities, column, metrics, reading
 from shared.providers.reading import Json, Map, dig, per_record
 from shared.providers.stages import NIGHT
+from shared.values import replace
 
 
 class AsDocument(Protocol):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -39,6 +38,7 @@ from shared.providers import (
     Window,
 )
 from shared.providers.registry import provider_ids, providers
+from shared.values import replace
 from shared.vendor import judge
 from shared.webhooks import Call, accept, sign
 

@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from io import BytesIO
 from itertools import count, islice
@@ -46,6 +46,7 @@ from sandbox.life import PEOPLE, Life
 from sandbox.webhooks import Webhook
 from sandbox.world import World as Lives
 from shared import aws, control, fetching, jobs, wire
+from shared.values import replace
 from shared.wire import Answer
 from tests.functions.standing import backend
 from tests.functions.system import System, answered, invoke, lose_memory

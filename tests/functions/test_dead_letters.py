@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from ops.deployment import Deployment, of_stack
 from shared import connections, payloads, progress
 from shared.jobs import Job, now_ms, write
 from shared.providers.registry import provider
+from shared.values import replace
 from tests.functions.deployed import QUEUES, die, put, queue, stack
 from tests.functions.system import System
 from tests.unit.test_signed import Aws, listen

@@ -8,7 +8,6 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -23,6 +22,7 @@ from shared.jobs import Job, new_id, now_ms
 from shared.log import logger
 from shared.model import DAY, HOUR, MINUTE
 from shared.providers.registry import provider
+from shared.values import replace
 from tests.functions.standing import backend, rested, vendors
 from tests.functions.system import System
 from tests.functions.wired import Asked, watched

@@ -2,7 +2,6 @@
 
 import json
 import time
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +13,7 @@ from shared import consents, exports, jobs
 from shared.erasure import FIRST, PATIENCE
 from shared.jobs import Job, now_ms
 from shared.settings import settings
+from shared.values import replace
 from tests.functions.system import System
 
 pytestmark = pytest.mark.needs("dexcom", "file_import", "oura", "withings")

@@ -1,6 +1,5 @@
 """Who may see what, whose account is whose, and what a person tells about themselves."""
 
-from dataclasses import replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,6 +10,7 @@ from shared import condition, connections, ring
 from shared.jobs import now_ms, read
 from shared.model import DAY, millis
 from shared.providers.registry import provider
+from shared.values import replace
 from tests.functions.system import System
 
 pytestmark = pytest.mark.needs("dexcom", "file_import", "oura", "withings")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -28,6 +27,7 @@ from shared.progress import report
 from shared.providers import FileUpload, Provider, Resource, Upload, Window, registry
 from shared.raw import Answered, RawObject
 from shared.replay import again
+from shared.values import replace
 from shared.visits import Question, Visit
 from shared.writing import write
 from tests.functions.deployed import stack

@@ -6,7 +6,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,6 +17,7 @@ from shared.providers import OAuth2, Provider, Window
 from shared.providers.registry import providers
 from shared.signed import AwsError
 from shared.timetable import LOOK_MINUTES
+from shared.values import replace
 from tests.functions.standing import backend
 from tests.functions.system import System, invoke
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -13,6 +12,7 @@ from shared import connections, tokens
 from shared.errors import RetryLaterError
 from shared.providers.registry import provider
 from shared.secret import apps
+from shared.values import replace
 from tests.functions.aggregators import condition, connected, control, day_of, reference, today, truth
 from tests.functions.standing import ask
 from tests.functions.system import System

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +15,7 @@ from shared.model import MINUTE
 from shared.providers import HmacSignature
 from shared.providers.registry import provider
 from shared.secret import apps
+from shared.values import replace
 from shared.webhooks import hook_of, sign
 from tests.functions.standing import ask, rested
 from tests.functions.system import System

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from threading import Barrier
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,6 +19,7 @@ from shared.errors import ReconnectError, RetryLaterError
 from shared.providers import OAuth2
 from shared.providers.registry import provider
 from shared.secret import apps
+from shared.values import replace
 from tests.functions.standing import ask, backend, vendors
 from tests.functions.system import System
 

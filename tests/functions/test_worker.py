@@ -6,7 +6,6 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -16,6 +15,7 @@ from shared import connections, control, jobs, payloads, vault, wire
 from shared.jobs import Job, new_id, now_ms, read, write
 from shared.model import MINUTE
 from shared.sync import Batch
+from shared.values import replace
 from tests.functions.standing import rested
 from tests.functions.system import System
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +9,7 @@ from hypothesis import strategies as st
 from shared.apps import App, Apps, Hooks
 from shared.errors import BadRequestError, InvalidSignatureError
 from shared.model import DAY
+from shared.values import replace
 
 NOW = 1_795_000_000_000
 OLD = Hooks(b"key", 4, NOW - 90 * DAY)

@@ -18,9 +18,11 @@ from shared.providers.registry import provider_ids, providers
 
 ROOT = Path(__file__).parents[2]
 OURS = ("functions", "shared", "infra", "ops", "sandbox", "tests", "bench")
-VOCABULARY = {"shared.model", "shared.catalogue", "shared.errors"}
+VOCABULARY = {"shared.model", "shared.catalogue", "shared.errors", "shared.values"}
 MEASURED = ("functions", "shared", "infra")
-SLOW_TO_IMPORT = ("boto3", "botocore", "pydantic", "httpx", "cryptography", "aws_lambda_powertools")
+SLOW_TO_IMPORT = (
+    "boto3", "botocore", "pydantic", "httpx", "cryptography", "aws_lambda_powertools", "dataclasses", "inspect",
+)  # fmt: skip
 
 
 def sources(*tops: str) -> list[Path]:
@@ -87,6 +89,11 @@ def test_a_provider_knows_only_the_vocabulary_and_itself(provider: str) -> None:
     files = sources(f"shared/providers/{provider}")
     assert files
     assert {(f.name, name) for f in files for name in imports(f) if not known(name)} == set()
+
+
+def test_what_functions_load_has_light_classes() -> None:
+    """One way to make them, so that `replace` knows them all."""
+    assert {f.name for f in sources("functions", "shared") if "dataclasses" in imports(f)} == {"values.py"}
 
 
 # ---------------------------------------------------------------- budgets
@@ -174,6 +181,7 @@ LOOKED_FOR = "botocore"
 """By Powertools, which loads no more than its first file. Any other of its modules would cost half a cold start."""
 ASKING = frozenset({"httpx", "idna"})
 """The vendors. What opens its sockets is loaded with the first question."""
+ROUTES = frozenset({"aws_lambda_powertools", "typing_extensions"})
 SHAPES = frozenset({"pydantic", "pydantic_core", "annotated_types", "typing_inspection"})
 """Of the app's requests."""
 JSON = frozenset({"orjson"})
@@ -184,9 +192,9 @@ MAY_LOAD: dict[str, tuple[frozenset[str], ...]] = {
     "importer": STORING,
     "worker": (*STORING, ASKING),
     **dict.fromkeys(
-        ("events", "export", "exporter", "periods", "profile", "push", "readings", "upload"), (*STORING, SHAPES)
+        ("events", "export", "exporter", "periods", "profile", "push", "readings", "upload"), (*STORING, ROUTES, SHAPES)
     ),
-    **dict.fromkeys(("api", "callback", "connect", "disconnect", "erase", "sync"), (*STORING, SHAPES, ASKING)),
+    **dict.fromkeys(("api", "callback", "connect", "disconnect", "erase", "sync"), (*STORING, ROUTES, SHAPES, ASKING)),
 }
 FOR_PEOPLE = ("click", "rich", "pygments")
 """What httpx loads for its command line where it finds them: a Lambda carries none."""
@@ -233,3 +241,23 @@ def test_the_webhook_door_loads_nothing_slow() -> None:
         f"print([m for m in {SLOW_TO_IMPORT!r} if m in sys.modules])"
     )
     assert python(program) == "[]\n"
+
+
+def test_the_worker_loads_a_seldom_task_when_it_comes() -> None:
+    """Nor what only the app's reads need: `recovery` brings the standard library's statistics."""
+    seldom = ("shared.tasks", "shared.erasure", "shared.leaving", "shared.replay", "shared.subscriptions")
+    program = (
+        "import sys, functions.worker.handler\n"
+        f"print([m for m in {(*seldom, 'shared.days', 'shared.recovery', 'statistics')!r} if m in sys.modules])"
+    )
+    assert python(program) == "[]\n"
+
+
+def test_opening_one_provider_loads_no_other() -> None:
+    program = (
+        "import sys\nfrom shared.providers.registry import provider, provider_ids\nfor name in provider_ids():\n"
+        "    before = set(sys.modules)\n    provider(name)\n    loaded = set(sys.modules) - before\n"
+        "    ours = {m.split('.')[2] for m in loaded if m.startswith('shared.providers.')}\n"
+        "    print(ours & {*provider_ids()} == {name})"
+    )
+    assert set(python(program).split()) == {"True"}

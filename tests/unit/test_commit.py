@@ -8,7 +8,7 @@ worker there). A dead worker's message is delivered again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from shared.commit import Announcement, Change, commit, proposal
 from shared.knowledge import News
 from shared.model import Document, Reading
 from shared.sections import Key, Section
+from shared.values import replace
 
 KEY = Key("ada", "2026-11-20", "ring", "activity")
 

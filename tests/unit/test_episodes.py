@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +11,7 @@ from shared.episodes import JUDGED_BY, Told, judged, same_hours
 from shared.model import HOUR, Document, Episode
 from shared.providers.registry import providers
 from shared.sections import Key, Section
+from shared.values import replace
 
 NIGHT = METRICS["sleep_duration"].prefer
 BEST = min((p for p in providers() if p.kind in NIGHT), key=lambda p: NIGHT.index(p.kind)).id

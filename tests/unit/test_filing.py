@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date
 from itertools import permutations
 from typing import Any
@@ -20,6 +19,7 @@ from shared.model import DAY, HOUR, MINUTE, Deletion, Document, Episode, Item, R
 from shared.providers import FileUpload, Provider, Resource, Upload, Window
 from shared.sections import Key, Section
 from shared.series import samples
+from shared.values import replace
 
 BERLIN = Zones(((0, "Europe/Berlin"),))
 MOVED = Zones(((0, "Europe/Berlin"), (instant("2026-11-20T12:00Z")[0], "America/New_York")))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +28,7 @@ from shared.local_time import Zones
 from shared.model import DAY, MINUTE, Document, Series
 from shared.packing import pack
 from shared.sections import Key, Section
+from shared.values import replace
 
 IGLU = json.loads((Path(__file__).parent / "glucose_by_iglu.json").read_text(encoding="utf-8"))["cases"]
 START = 1_793_577_600_000

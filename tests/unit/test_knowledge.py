@@ -7,7 +7,6 @@ of arrival, the section must end the same.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 
 from shared.knowledge import Known, News, learn
 from shared.model import Document, Reading, Series
+from shared.values import replace
 
 METRIC = "heart_rate"
 FEW = range(1, 4)

@@ -1,13 +1,12 @@
 """Laws of the packed section: nothing is lost, equal content has equal bytes, dates are not content."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model import Document, Episode, Reading, Series
 from shared.packing import pack, unpack
+from shared.values import replace
 
 instants = st.integers(0, 4_000_000_000_000)
 milli = st.integers(-(10**9), 10**9).map(lambda n: n // 1000 if n % 1000 == 0 else n / 1000)

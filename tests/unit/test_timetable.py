@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import get_args
@@ -17,6 +16,7 @@ from shared.looks import Turn, last_due, next_due
 from shared.model import DAY, HOUR, MINUTE, instant
 from shared.providers import Cadence, FileUpload, Provider, Request, Resource, SecretPath, Upload, Webhook, Window
 from shared.timetable import LOOK, LOOK_MINUTES, due, is_reviewed, last_days
+from shared.values import replace
 
 CADENCES: tuple[Cadence, ...] = get_args(Cadence)
 INTERVALS: tuple[Cadence, ...] = ("steady", "hourly")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 from shared import vault
 from shared.apps import App, Hooks
 from shared.connections import Connection
+from shared.values import replace
 from shared.vault import Owner, UnsealError, seal, unseal
 from tests.functions.deployed import TOLD
 from tests.functions.standing import ENV

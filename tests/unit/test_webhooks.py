@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +15,7 @@ from shared.apps import App, Hooks
 from shared.errors import BadRequestError, InvalidSignatureError, NotFoundError
 from shared.model import DAY, MINUTE
 from shared.providers import Event, FileUpload, HmacSignature, Provider, SecretPath, Upload, Webhook
+from shared.values import replace
 from shared.webhooks import Call, accept, answer, sign
 
 NOW = 1_795_000_000_000

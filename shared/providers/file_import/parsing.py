@@ -6,7 +6,6 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -18,6 +17,7 @@ from shared.providers import RowError, Upload
 from shared.providers.file_import import clarity, libreview, nightscout
 from shared.providers.file_import.libreview import Line
 from shared.providers.file_import.times import moment
+from shared.values import dataclass
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_ROWS = 100_000
@@ -34,7 +34,7 @@ Cells: TypeAlias = Mapping[str, Any]
 """One row by its column names, in lower case."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Row:
     """`line` counts a CSV file's lines with its header, or a JSON file's records; both start at 1."""
 
@@ -45,7 +45,7 @@ class Row:
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Parsed:
     """Every row of the file that is a reading is in one of the two, in the file's order."""
 

@@ -6,7 +6,6 @@ and how far a summary reaches is its version.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from shared.model import HOUR, Document, Episode, Item, Reading, Series, Stage
 from shared.providers import Json, Map, dig, per_record
 from shared.providers.reading import integers
+from shared.values import replace
 
 DAY = (
     "steps", "distance", "calories_burned", "active_calories", "active_minutes", "floors", "resting_heart_rate",

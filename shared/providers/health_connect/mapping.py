@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from shared.catalogue import Kind
 from shared.errors import SkipRecordError
-from shared.model import Document, Episode, Item, Reading, Series, Stage, instant
+from shared.model import Document, Episode, Item, Kind, Reading, Series, Stage, instant
 from shared.providers import Json, pushing, quantities, stages
 from shared.providers.quantities import Quantities, Quantity
 

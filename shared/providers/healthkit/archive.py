@@ -12,7 +12,6 @@ import math
 import re
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import IO, Any, BinaryIO
@@ -23,6 +22,7 @@ from shared.errors import BadRequestError, SkipRecordError
 from shared.providers import Json, Part, pushing
 from shared.providers.healthkit.mapping import CUFF, EXERCISE, OTHERS, PRESSURES, SLEEP, TABLES, WORKOUT, ZONES
 from shared.providers.quantities import Quantities, unit_of
+from shared.values import dataclass, field
 
 ROOT = b"<HealthData"
 HEAD, CHUNK = 256 * 1024, 1024 * 1024

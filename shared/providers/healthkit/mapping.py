@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from shared.catalogue import Kind
 from shared.errors import SkipRecordError
-from shared.model import Document, Episode, Item, Reading, Series
+from shared.model import Document, Episode, Item, Kind, Reading, Series
 from shared.providers import Json, pushing, quantities
 from shared.providers.quantities import Quantities, Quantity
 

@@ -3,8 +3,8 @@
 import base64
 from collections.abc import Generator, Mapping
 
-from shared.catalogue import Kind
 from shared.errors import ForbiddenError, ProviderChangedError
+from shared.model import Kind
 from shared.providers import Guest, Json, Member, Request
 from shared.providers.hosted import account, parts
 

@@ -2,13 +2,13 @@
 known by its day or start, and dated by that and the version, so that a later version wins whenever it comes."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from shared.model import Document, Episode, Item, Reading, Series, Skipped, instant, millis
 from shared.providers import Json, attempt, dig
 from shared.providers.picking import column, readings, some
 from shared.providers.rook.documents import day_of, opened, sources
+from shared.values import replace
 
 H, MIN = 3600, 60
 WHEN = "datetime_string"

@@ -4,7 +4,6 @@ import base64
 import re
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from urllib.parse import quote, urljoin
 
@@ -17,6 +16,7 @@ from shared.errors import (
     TributaryError,
 )
 from shared.providers import Holder, Json, OAuth2, Provider, Refusal, Request, Window, as_utc, dig
+from shared.values import replace
 
 READ = ("Observation", "MedicationRequest")
 SCOPE = re.compile(r"(?:patient|user)/(\w+|\*)\.(read|\*|[cruds]+)(?:\?category=(?:[^|]*\|)?([\w-]+))?")

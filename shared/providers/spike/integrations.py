@@ -4,8 +4,8 @@ import hmac
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from shared.catalogue import Kind
 from shared.errors import ForbiddenError, ProviderChangedError
+from shared.model import Kind
 from shared.providers import Guest, Json, Member, Request
 from shared.providers.hosted import account, parts
 

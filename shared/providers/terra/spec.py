@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from shared.catalogue import Kind
+from shared.model import Kind
 from shared.providers import Cadence, HmacSignature, Hosted, Limit, Map, Provider, Resource, Webhook
 from shared.providers.terra import hooks, mapping, widget
 

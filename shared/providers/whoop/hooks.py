@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Generator, Iterator
-from dataclasses import replace
 from datetime import datetime
 
 from shared.providers import ByInstant, Event, Holder, Json, Request, Token, as_utc
+from shared.values import replace
 
 SLEEPS = "/v2/activity/sleep"
 TOPICS = ("workout", "sleep", "recovery")

@@ -3,7 +3,6 @@ https://developer.withings.com/api-reference#section/Response-status"""
 
 import hmac
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -30,6 +29,7 @@ from shared.providers import (
     as_epoch,
     dig,
 )
+from shared.values import replace
 
 BUSY_S = 60.0
 DAY_S = 86_400

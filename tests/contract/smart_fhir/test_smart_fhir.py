@@ -1,6 +1,5 @@
 """What the recorded replies cannot show: what a server may say of itself, and where that leads."""
 
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -12,6 +11,7 @@ from shared.providers import Holder, Json, OAuth2, Provider, Request, Window
 from shared.providers.registry import provider
 from shared.providers.smart_fhir import server
 from shared.providers.smart_fhir.spec import PROVIDER
+from shared.values import replace
 from shared.vendor import address
 
 HOME = "https://ehr.example.org/r4"
