@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from statistics import median
 from typing import Any
 
 ROUNDS, ROUND_S = 5, 0.4
+STARTS = 15
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Row:
 
 
 def at_least(name: str, value: float, target: float, unit: str) -> Row:
-    return Row(name, f"{shown(value)} {unit}", f"≥ {target:,g}", value >= target)
+    return Row(name, f"{shown(value)} {unit}".strip(), f"≥ {target:,g}", value >= target)
 
 
 def at_most(name: str, value: float, target: float, unit: str) -> Row:
@@ -53,6 +56,16 @@ def rate(do: Callable[[], Any], tiny: bool = False) -> float:
             count += 1
             spent = time.process_time() - begun
         found.append(count / max(spent, 1e-9))
+    return median(found)
+
+
+def bare_python(tiny: bool = False) -> float:
+    """Seconds that an interpreter takes to start and end: what this machine is told from others by."""
+    found = []
+    for _ in range(1 if tiny else STARTS):
+        begun = time.perf_counter()
+        subprocess.run([sys.executable, "-S", "-s", "-c", "pass"], check=True)
+        found.append(time.perf_counter() - begun)
     return median(found)
 
 

@@ -51,19 +51,25 @@ else:
     def constructor(cls, fields, places):
         base = {name: each.default for name, each in fields.items()}
         factories = [(name, each.factory) for name, each in fields.items() if each.factory]
-        needed = [name for name, each in fields.items() if each.default is NOT_GIVEN and not each.factory]
-        check = getattr(cls, "__post_init__", None)
+        needed = [name for name, each in fields.items() if each.default is NOT_GIVEN]
+        check, size, most = getattr(cls, "__post_init__", None), len(base), len(places)
 
         def __init__(self, *values, **named):
-            given = {**dict(zip(places, values, strict=False)), **named} if values else named
             held = self.__dict__
             held.update(base)
-            held.update(given)
+            if values:
+                held.update(zip(places, values))  # noqa: B905, told apart below
+            if named:
+                held.update(named)
             for name, make in factories:
-                if name not in given:
+                if held[name] is NOT_GIVEN:
                     held[name] = make()
-            once = len(given) == len(values) + len(named) and len(held) == len(base)
-            if not once or any(held[name] is NOT_GIVEN for name in needed):
+            wrong = len(held) > size or len(values) > most
+            if named and values:
+                wrong = wrong or not named.keys().isdisjoint(places[: len(values)])
+            for name in needed:  # and no `any`: objects are made by the thousand
+                wrong = wrong or held[name] is NOT_GIVEN
+            if wrong:
                 raise TypeError(f"{cls.__qualname__} is given what it has no field for, or not given what it needs")
             if check:
                 check(self)

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from shared import commit, fetching, jobs
+from shared import commit, jobs
 from shared.commit import Change
 from shared.raw import RawObject
 from shared.sections import Section
@@ -191,8 +191,7 @@ def nothing_repaired(patch: pytest.MonkeyPatch) -> None:
         made = propose(section, change, by)
         return made if made and made.differs else None
 
-    for module in (commit, fetching):
-        patch.setattr(module, "proposal", proposal)
+    patch.setattr(commit, "proposal", proposal)
 
 
 @pytest.mark.parametrize("wrong", [raw_kept_last, nothing_repaired])

@@ -24,7 +24,7 @@ from shared.errors import ConflictError
 from shared.providers.registry import provider
 from tests.functions.standing import ask, backend
 from tests.functions.system import System
-from tests.functions.wired import watched
+from tests.functions.wired import Asked, watched
 
 pytestmark = pytest.mark.needs("healthkit", "health_connect")
 
@@ -32,7 +32,6 @@ NOW = datetime(2026, 11, 19, 12, tzinfo=UTC)
 ADA, LIFE = PEOPLE["ada"], Life(7, NOW)
 DAY = date(2026, 11, 15)
 USERS, KEYS = count(1), count(1)
-COUNTED = {"dynamodb", "s3", "kms"}
 STEPS, BEAT = "HKQuantityTypeIdentifierStepCount", "HKQuantityTypeIdentifierHeartRate"
 WATCH = {"bundle_id": "com.apple.health.0F1D", "product_type": "Watch7,5"}
 Record = dict[str, Any]
@@ -378,6 +377,11 @@ def test_first_batches_side_by_side_connect_once(system: System, user: str) -> N
 def test_two_thousand_items_cost_no_more_calls_than_two(system: System, user: str) -> None:
     calls: list[str] = []
 
+    def note(call: Asked) -> None:
+        """An erasure may still be waiting to sweep somebody else a second time."""
+        if call.service == "s3" or (call.service == "dynamodb" and f'"{user}"' in json.dumps(call.told)):
+            calls.append(call.operation)
+
     def pushed(*items: Record) -> tuple[int, int]:
         calls.clear()
         headers = {"authorization": f"Bearer {user}", "idempotency-key": f"key-{next(KEYS)}"}
@@ -391,7 +395,7 @@ def test_two_thousand_items_cost_no_more_calls_than_two(system: System, user: st
     push(system, user, sample(0, f"{DAY}T00:00:00Z"))
     work(system)
     start = datetime.fromisoformat(f"{DAY}T06:00:00+00:00")
-    with watched(before=lambda call: calls.append(call.operation) if call.service in COUNTED else None):
+    with watched(before=note):
         few = pushed(sample(1, f"{DAY}T08:00:00Z"), sample(2, f"{DAY}T08:00:01Z"))
         many = pushed(*(sample(n, (start + timedelta(seconds=15 * n)).isoformat()) for n in range(10, 2010)))
     assert many[0] <= few[0] + 1, "the door puts a large batch to S3"

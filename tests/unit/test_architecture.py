@@ -22,6 +22,7 @@ VOCABULARY = {"shared.model", "shared.catalogue", "shared.errors", "shared.value
 MEASURED = ("functions", "shared", "infra")
 SLOW_TO_IMPORT = (
     "boto3", "botocore", "pydantic", "httpx", "cryptography", "aws_lambda_powertools", "dataclasses", "inspect",
+    "http.client", "email",
 )  # fmt: skip
 
 
