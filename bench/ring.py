@@ -26,9 +26,10 @@ from zoneinfo import ZoneInfo
 from bench import prices
 from bench.lives import ANSWERED_MS, Group, Story, population, story
 from shared import control
+from shared.freshness import POLLS_NOTED
 from shared.jobs import TOGETHER
 from shared.judging import is_judged, spared
-from shared.model import DAY, HOUR, MINUTE
+from shared.model import DAY, MINUTE
 from shared.providers import Provider, Resource
 from shared.providers.registry import provider
 from shared.timetable import LOOK, LOOK_MINUTES, REVIEW_DAYS, due
@@ -36,7 +37,6 @@ from shared.timetable import LOOK, LOOK_MINUTES, REVIEW_DAYS, due
 TODAY = date(2026, 11, 20)
 DAY_MINUTES = DAY // MINUTE
 SIGNALS = ("steps", "heart_rate", "resting_heart_rate", "heart_rate_variability", "sleep_duration", "glucose", "weight")
-NOTED_EVERY = HOUR
 
 Looks = tuple[tuple[int, tuple[str, ...]], ...]
 """The looks at which something is queued: milliseconds since the person's midnight, and the resources."""
@@ -113,7 +113,7 @@ def live(source: Provider, schedule: Looks, life: Story) -> Day:
         day.made += bool(wanted)
         day.questions[source.id] += len(wanted)
         day.finds += sum(known[name].ask(at + ANSWERED_MS, day.lags[name]) for name in wanted)
-        if at - noted > NOTED_EVERY:
+        if at - noted > POLLS_NOTED:
             day.notes, noted = day.notes + 1, at
     for at, asked in schedule:
         for name in asked:
