@@ -30,7 +30,7 @@ class Range(NamedTuple):
     def hold(self, values: Iterable[float]) -> bool:
         """All of a column. It says the same few values over and over."""
         spread = set(values)
-        return not spread or (self.holds(min(spread)) and self.holds(max(spread)))
+        return not spread or (self.low <= min(spread) and max(spread) <= self.high)
 
 
 class Metric(NamedTuple):

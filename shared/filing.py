@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from functools import partial
+from functools import lru_cache, partial
+from itertools import chain
 from typing import Any, TypeVar
 
 from shared.catalogue import METRICS
@@ -26,8 +27,7 @@ EVENING = 18 * HOUR
 @dataclass(frozen=True)
 class Answer:
     """What one question brought: its pages, and when the fetch began. `window` are the days it answers for, padding
-    excluded; None for a document, a push or a file, which speak only of what they hold. `app` is whose records these
-    are, where the provider passes on those of several."""
+    excluded; None for a document, a push or a file, which speak only of what they hold."""
 
     user: str
     provider: Provider
@@ -36,16 +36,11 @@ class Answer:
     as_of: int
     zones: Zones
     window: Window | None = None
-    app: str = ""
     unsigned: bool = False
 
     @property
     def whole(self) -> bool:
         return self.window is not None and self.resource.mode == "replace"
-
-    def key(self, day: str) -> Key:
-        name = f"{self.resource.name}@{self.app}" if self.app else self.resource.name
-        return Key(self.user, day, self.provider.id, name)
 
 
 @dataclass(frozen=True)
@@ -77,25 +72,27 @@ def file(answer: Answer) -> Filed:
             f"{answer.provider.name} {answer.resource.name}: no record could be read ({skipped[0].reason})"
         )
     gone = frozenset(deletions)
-    whose = ((replace(answer, app=app) if app else answer, days) for app, days in apps.items())
-    return Filed([change for each, days in whose for change in changes(each, days, gone)], deletions, skipped)
+    found = chain.from_iterable(changes(answer, app, days, gone) for app, days in apps.items())
+    return Filed([*found], deletions, skipped)
 
 
-def changes(answer: Answer, days: Mapping[str, list[Document]], deleted: frozenset[str]) -> Iterator[Change]:
-    """One per day the answer speaks of, and one per day that something may have left for its neighbour."""
+def changes(answer: Answer, app: str, days: Mapping[str, list[Document]], deleted: frozenset[str]) -> Iterator[Change]:
+    """One per day the answer speaks of, and one per day that something may have left for its neighbour. `app` is whose
+    records these are, where the provider passes on those of several."""
     owned = [d.isoformat() for d in answer.window.days()] if answer.window else sorted(days)
     gone = deleted if answer.window else frozenset()
+    change = changing(answer, app)
     left = departures(answer, {day: days.get(day, []) for day in owned})
     for day in owned:
         if answer.whole:
-            yield change(answer, day, News(answer.as_of, tuple(days.get(day, ())), whole=True))
+            yield change(day, News(answer.as_of, tuple(days.get(day, ())), whole=True))
         elif day in days or day in left or gone:
             ids, samples = left.pop(day, NOTHING)
             news = News(answer.as_of, tuple(days.get(day, ())), deleted=gone | ids, moved=samples)
-            yield change(answer, day, news)
+            yield change(day, news)
     for day in left.keys() - set(owned):
         ids, samples = left[day]
-        yield change(answer, day, News(answer.as_of, deleted=ids, moved=samples))
+        yield change(day, News(answer.as_of, deleted=ids, moved=samples))
 
 
 Departed = tuple[frozenset[str], frozenset[tuple[str, int]]]
@@ -110,11 +107,17 @@ def departures(answer: Answer, days: Mapping[str, list[Document]]) -> dict[str, 
         ids = frozenset(d.id for d in documents if d.id)
         samples = samples_of(documents) if len(answer.zones.history) > 1 else frozenset()
         if ids or samples:
-            for step in (-1, 1):
-                neighbour = (date.fromisoformat(day) + timedelta(days=step)).isoformat()
+            for neighbour in neighbours(day):
                 before = found.get(neighbour, NOTHING)
                 found[neighbour] = (before[0] | ids, before[1] | samples)
     return found
+
+
+@lru_cache(maxsize=1024)
+def neighbours(day: str) -> tuple[str, str]:
+    """The days before and after."""
+    here, step = date.fromisoformat(day), timedelta(days=1)
+    return (here - step).isoformat(), (here + step).isoformat()
 
 
 def samples_of(documents: Iterable[Document]) -> frozenset[tuple[str, int]]:
@@ -122,10 +125,14 @@ def samples_of(documents: Iterable[Document]) -> frozenset[tuple[str, int]]:
     return frozenset((series.metric, at) for d in alone for series in d.series for at in series.times)
 
 
-def change(answer: Answer, day: str, news: News) -> Change:
-    key, resource = answer.key(day), answer.resource
-    kind = answer.provider.kind_of(key.resource)
-    return Change(key, news, kind, version=resource.version, unsigned=answer.unsigned)
+def changing(answer: Answer, app: str) -> Callable[[str, News], Change]:
+    """The news of a day, as a change of its section."""
+    user, source, resource = answer.user, answer.provider, answer.resource
+    name = f"{resource.name}@{app}" if app else resource.name
+    kind = source.kind_of(name)
+    return lambda day, news: Change(
+        Key(user, day, source.id, name), news, kind, version=resource.version, unsigned=answer.unsigned
+    )
 
 
 def in_range(document: Document) -> tuple[Document, list[Skipped]]:
@@ -149,7 +156,8 @@ def in_range(document: Document) -> tuple[Document, list[Skipped]]:
 
 def _all_possible(part: Document | Episode) -> bool:
     for reading in part.readings:
-        if not METRICS[reading.metric].reject.holds(reading.value):
+        low, high = METRICS[reading.metric].reject
+        if not low <= reading.value <= high:
             return False
     return all(METRICS[series.metric].reject.hold(series.values) for series in part.series)
 

@@ -6,9 +6,9 @@ own calendar. Values are in the canonical unit of `shared.catalogue`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args, overload
 
 from shared.values import dataclass
 
@@ -33,8 +33,35 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Ticks(Sequence[int]):
+    """Instants told by counting: `counts` times `each` milliseconds after `start`. It reads as a list of them and
+    saves making one: thousands of large numbers, where it is mostly asked how far they are apart."""
+
+    start: int
+    each: int
+    counts: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __iter__(self) -> Iterator[int]:
+        start, each = self.start, self.each
+        return iter([start + each * count for count in self.counts])
+
+    @overload
+    def __getitem__(self, place: int) -> int: ...
+    @overload
+    def __getitem__(self, place: slice) -> Ticks: ...
+    def __getitem__(self, place: int | slice) -> int | Ticks:
+        if isinstance(place, slice):
+            return Ticks(self.start, self.each, self.counts[place])
+        return self.start + self.each * self.counts[place]
+
+
+@dataclass(frozen=True)
 class Series:
-    """Columns: `values[i]` was measured at `times[i]`. Times need not be sorted; identity is (metric, instant).
+    """Columns: `values[i]` was measured at `times[i]`. Times need not be sorted; identity is (metric, instant). Where
+    they are as far apart each, a `range` says them; where they are told by counting, `Ticks`.
 
     `as_of` dates single samples where several deliveries were merged (empty: the document's own `as_of`).
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from shared.model import HOUR, Document, Episode
+from shared.model import HOUR, Document, Episode, Reading
 from shared.providers.stages import Stretch, asleep, figures, told
 from shared.values import replace
 
@@ -47,9 +47,10 @@ def night(parts: Sequence[Document], kind: str) -> Document:
     start, end = min(s[0] for s in found), max(s[1] for s in found)
     last = max(parts, key=lambda d: (span(d).end, d.id))
     dated = [d.as_of for d in parts if d.as_of is not None]
+    kept = tuple(Reading(each.metric, round(each.value, 3)) for each in figures(found))  # as any reading is
     whole = Episode("nap" if kind == "nap" else "sleep", start, end, stages=told(found))
     return replace(
-        last, id=parts[0].id, as_of=max(dated, default=None), readings=figures(found), episode=whole,
+        last, id=parts[0].id, as_of=max(dated, default=None), readings=kept, episode=whole,
         manual=all(d.manual for d in parts),
     )  # fmt: skip
 

@@ -3,6 +3,8 @@ number whose digits can be added and taken apart without a carry."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 
 def apart(values: bytes) -> bytes:
     """Of each, how far it is from the one before; of the first, from 0."""
@@ -23,6 +25,7 @@ def together(differences: bytes) -> bytes:
     return number.to_bytes(len(differences))
 
 
+@lru_cache(maxsize=64)
 def _masks(count: int) -> tuple[int, int]:
     """Each byte but its highest bit, which is where a carry would go; and these bits."""
     return int.from_bytes(b"\x7f" * count), int.from_bytes(b"\x80" * count)

@@ -14,9 +14,9 @@ import hashlib
 import struct
 import zlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
-from itertools import accumulate
+from itertools import accumulate, chain, repeat
 from math import gcd
 from operator import attrgetter, is_, lt, sub
 from typing import Any, NamedTuple, TypeVar
@@ -24,15 +24,15 @@ from typing import Any, NamedTuple, TypeVar
 import orjson
 
 from shared import octets
-from shared.model import Document, Episode, Reading, Series
+from shared.model import Document, Episode, Reading, Series, Stage, Ticks
 from shared.values import replace
 
-VERSION = 2
+VERSION = 3
 LENGTHS = struct.Struct("<III")
 WIDTHS = {1: "b", 2: "h", 4: "i", 8: "q"}
 LONG = 256
 """So many bytes of columns are worth tables of their own."""
-Header = list[Any]
+Header = Sequence[Any]
 T = TypeVar("T", Document, Episode)
 K = TypeVar("K")
 V = TypeVar("V")
@@ -101,15 +101,14 @@ def settled(document: Document, each: Callable[[Series], Series]) -> Document:
 
 
 def _settled(part: T, each: Callable[[Series], Series]) -> T:
-    readings, series = [*map(_reading, part.readings)], [*map(each, part.series)]
+    readings = [reading if type(reading.value) is int else _reading(reading) for reading in part.readings]
+    series = [*map(each, part.series)]
     if all(map(is_, readings, part.readings)) and all(map(is_, series, part.series)):
         return part
     return replace(part, readings=tuple(readings), series=tuple(series))
 
 
 def _reading(reading: Reading) -> Reading:
-    if type(reading.value) is int:
-        return reading
     value = _kept(reading.value)
     same = value == reading.value and type(value) is type(reading.value)
     return reading if same else Reading(reading.metric, value, reading.at, reading.unit)
@@ -146,7 +145,7 @@ def _each(do: Callable[[K], V], values: Iterable[K]) -> list[V]:
 
 
 def _kept(value: float) -> float:
-    return value if type(value) is int else _read_value(_milli(value))
+    return value if type(value) is int else _read_value(round(value * 1000))
 
 
 # ---------------------------------------------------------------- writing
@@ -156,26 +155,43 @@ def _column(blob: list[bytes], numbers: Sequence[int], rising: bool = False) -> 
     """[count, first, step, bytes each]. Where all deltas are one, that is the step.
 
     Raises UnsortedError for numbers that are to be `rising`, and are not."""
-    deltas = [*map(sub, numbers[1:], numbers)]
+    if len(numbers) < 2:
+        return [len(numbers), *(numbers or [0]), 1, 0]
+    if isinstance(numbers, range):
+        return [len(numbers), numbers.start, numbers.step, 0]
+    each, counts = (numbers.each, numbers.counts) if isinstance(numbers, Ticks) else (1, numbers)
+    deltas = _deltas(counts)
     few = set(deltas)
-    low, high = min(few, default=1), max(few, default=1)
+    low, high = min(few), max(few)
     if rising and low <= 0:
         raise UnsortedError
     step, width = low, 0
     if low != high:
         step = gcd(*few)
         width = next(size for size in WIDTHS if max(high, -1 - low) // step < 1 << 8 * size - 1)
-        if step > 1:
-            steps = {delta: delta // step for delta in few}
-            deltas = [*map(steps.__getitem__, deltas)]
-        blob += _bytes(deltas, width)
-    return [len(numbers), numbers[0] if numbers else 0, step, width]
+        blob += _bytes(deltas, {delta: delta // step for delta in few}, width)
+    return [len(numbers), numbers[0], step * each, width]
 
 
-def _bytes(numbers: list[int], width: int) -> Iterator[bytes]:
-    """The low bytes of all, then the next: each kind has its own frequencies."""
-    raw = array(WIDTHS[width], numbers).tobytes()
-    return (raw[byte::width] for byte in range(width))
+def _deltas(numbers: Sequence[int]) -> Sequence[int]:
+    """As bytes if they can be: small ones are handled all at once."""
+    after = numbers[1:]
+    try:
+        return bytes(map(sub, after, numbers))
+    except ValueError:
+        return [*map(sub, after, numbers)]
+
+
+def _bytes(deltas: Sequence[int], steps: Mapping[int, int], width: int) -> Iterator[bytes]:
+    """So many steps each: the low bytes of all, then the next, since each kind has its own frequencies."""
+    if isinstance(deltas, bytes) and width == 1:
+        table = bytearray(256)
+        for delta, count in steps.items():
+            table[delta] = count
+        yield deltas.translate(table)
+    else:
+        raw = array(WIDTHS[width], [*map(steps.__getitem__, deltas)]).tobytes()
+        yield from (raw[byte::width] for byte in range(width))
 
 
 def _values(blob: list[bytes], values: Sequence[float]) -> Header:
@@ -195,8 +211,23 @@ def _series(blob: list[bytes], series: Series) -> Header:
     return [series.metric, series.unit, _column(blob, series.times, rising=True), _values(blob, series.values)]
 
 
-def _readings(readings: Iterable[Reading]) -> Header:
-    return [[r.metric, _milli(r.value), r.at, r.unit] for r in readings]
+def _readings(readings: Sequence[Reading]) -> Header:
+    """What is measured, how much in thousandths; and when, and in whose unit, where any of them says."""
+    if not readings:
+        return []
+    times, units = [r.at for r in readings], [r.unit for r in readings]
+    said = [times if set(times) != {None} else [], units if any(units) else []]
+    return [[r.metric for r in readings], [round(r.value * 1000) for r in readings], *said]
+
+
+def _stages(stages: Sequence[Stage]) -> Header:
+    """Where the first begins, how long each lasts, how long it is to the next where any has to be waited for, and their
+    names."""
+    if not stages:
+        return []
+    starts, ends, names = zip(*stages, strict=True)
+    waits = [*map(sub, starts[1:], ends)]
+    return [starts[0], [*map(sub, ends, starts)], waits if any(waits) else [], names]
 
 
 def _episode(blob: list[bytes], episode: Episode) -> Header:
@@ -206,20 +237,18 @@ def _episode(blob: list[bytes], episode: Episode) -> Header:
         episode.start,
         episode.end,
         episode.label,
-        episode.stages,
+        _stages(episode.stages),
         _readings(episode.readings),
         series,
-        # Left out where they say nothing: what was packed before keeps its hash.
-        *([episode.zones] if episode.zones or episode.notes else []),
-        *([episode.notes] if episode.notes else []),
+        episode.zones,
+        episode.notes,
     ]
 
 
 def _document(blob: list[bytes], document: Document) -> Header:
     series = [_series(blob, s) for s in document.series]
     episode = _episode(blob, document.episode) if document.episode else None
-    mark = [1] if document.manual else []  # left out where it says nothing: what was packed before keeps its hash
-    return [document.id, document.offset, _readings(document.readings), series, episode, *mark]
+    return [document.id, document.offset, _readings(document.readings), series, episode, document.manual]
 
 
 def _dates(blob: list[bytes], document: Document) -> Header:
@@ -229,10 +258,10 @@ def _dates(blob: list[bytes], document: Document) -> Header:
 # ---------------------------------------------------------------- reading
 
 
-def _read_column(blob: BytesIO, header: Header) -> list[int]:
+def _read_column(blob: BytesIO, header: Header) -> Sequence[int]:
     count, first, step, width = header
     if not width:
-        return [first + n * step for n in range(count)]
+        return range(first, first + count * step, step) if step else [first] * count
     raw = bytearray((count - 1) * width)
     for byte in range(width):
         raw[byte::width] = blob.read(count - 1)
@@ -257,20 +286,29 @@ def _read_series(blob: BytesIO, header: Header, dates: BytesIO, stamps: Header |
     return Series(metric, _read_column(blob, times), _read_values(blob, values), unit, as_of)
 
 
-def _read_readings(rows: Header) -> tuple[Reading, ...]:
-    return tuple(Reading(metric, _read_value(milli), at, unit) for metric, milli, at, unit in rows)
+def _read_readings(
+    metrics: Header = (), values: Header = (), times: Header = (), units: Header = ()
+) -> Iterator[Reading]:
+    """A value for each metric; an instant and a unit, where any is told."""
+    for metric, milli, at, unit in zip(metrics, values, times or repeat(None), units or repeat(""), strict=False):
+        yield Reading(metric, _read_value(milli), at, unit)
+
+
+def _read_stages(start: int = 0, lasting: Header = (), waits: Header = (), names: Header = ()) -> Iterator[Stage]:
+    for length, wait, name in zip(lasting, chain(waits, repeat(0)), names, strict=False):
+        yield start, start + length, name
+        start += length + wait
 
 
 def _read_episode(blob: BytesIO, header: Header) -> Episode:
-    kind, start, end, label, stages, readings, series, *rest = header
-    zones, notes = (*rest, (), ())[:2]
+    kind, start, end, label, stages, readings, series, zones, notes = header
     return Episode(
         kind,
         start,
         end,
         label,
-        tuple((a, b, name) for a, b, name in stages),
-        _read_readings(readings),
+        tuple(_read_stages(*stages)),
+        tuple(_read_readings(*readings)),
         tuple(_read_series(blob, s, blob, None) for s in series),
         tuple((name, minutes) for name, minutes in zones),
         tuple((name, said) for name, said in notes),
@@ -278,15 +316,15 @@ def _read_episode(blob: BytesIO, header: Header) -> Episode:
 
 
 def _read_document(header: Header, stamps: Header, blob: BytesIO, dates: BytesIO, day: str) -> Document:
-    id_, offset, readings, series, episode, *mark = header
+    id_, offset, readings, series, episode, manual = header
     as_of, series_dates = stamps
     return Document(
         id_,
         day,
         offset,
         as_of,
-        _read_readings(readings),
+        tuple(_read_readings(*readings)),
         tuple(_read_series(blob, s, dates, d) for s, d in zip(series, series_dates, strict=True)),
         _read_episode(blob, episode) if episode else None,
-        bool(mark),
+        manual,
     )

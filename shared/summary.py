@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, compress
 from typing import Any, NamedTuple, TypeAlias
 
@@ -33,21 +33,15 @@ class Stats(NamedTuple):
         return figures[METRICS[metric].day]
 
     def row(self) -> list[Any]:
-        return [
-            int(self.total),
-            self.n,
-            _short(self.low),
-            _short(self.high),
-            _short(self.sum),
-            _short(self.last),
-            self.at,
-            *([1] if self.manual else []),
-        ]
+        """Of one value, nothing is said twice."""
+        told = [2 * self.manual + self.total, self.at, self.last]
+        return told if self.n == 1 else [*told, self.n, self.low, self.high, self.sum]
 
     @classmethod
     def read(cls, row: list[Any]) -> Stats:
-        total, n, low, high, summed, last, at, *manual = row
-        return cls(bool(total), n, low, high, summed, last, at, bool(manual))
+        marks, at, last, *more = row
+        n, low, high, summed = more or (1, last, last, last)
+        return cls(bool(marks & 1), n, low, high, summed, last, at, bool(marks & 2))
 
 
 def summarise(documents: Iterable[Document]) -> dict[str, Stats]:
@@ -55,30 +49,26 @@ def summarise(documents: Iterable[Document]) -> dict[str, Stats]:
     What the catalogue flags as implausible is left out."""
     told = joined(documents)
     found: dict[tuple[str, bool, bool], list[Column]] = {}
+    """By metric, whether entered by hand, and whether of the whole day."""
     for document in told:
-        for metric, total, column in _columns(document):
-            found.setdefault((metric, document.manual, total), []).append(column)
+        manual = document.manual
+        for reading in document.readings:
+            at = reading.at
+            found.setdefault((reading.metric, manual, at is None), []).append(((at,), (reading.value,)))
+        for series in document.series:
+            found.setdefault((series.metric, manual, False), []).append((series.times, series.values))
     stands = {}
     for metric, manual, total in sorted(found):  # the last of a metric's
         # Two records of one value at one instant are one sample: a phone that is restored may name all of it anew.
         columns = found[metric, manual, total]
-        times, values = _one(columns, once=not total and len(told) > 1)
-        if stats := statistics(metric, times, values, total, manual, ordered=len(columns) == 1):
+        alone = len(columns) == 1
+        times, values = columns[0] if alone else _one(columns, once=not total and len(told) > 1)
+        if stats := statistics(metric, times, values, total, manual, alone):
             stands[metric] = stats
     return stands
 
 
-def _columns(document: Document) -> Iterator[tuple[str, bool, Column]]:
-    """(metric, whether of the whole day, instants and values)."""
-    for reading in document.readings:
-        yield reading.metric, reading.at is None, ((reading.at,), (reading.value,))
-    for series in document.series:
-        yield series.metric, False, (series.times, series.values)
-
-
 def _one(columns: Sequence[Column], once: bool) -> Column:
-    if len(columns) == 1:
-        return columns[0]
     points: Iterable[Point] = chain.from_iterable(zip(*column, strict=True) for column in columns)
     times, values = zip(*(dict.fromkeys(points) if once else points), strict=True)
     return times, values
@@ -96,8 +86,8 @@ def statistics(
     kept."""
     flag = METRICS[metric].flag
     if len(values) == 1:
-        value = values[0]
-        return Stats(total, 1, value, value, value, value, times[0], manual) if flag.holds(value) else None
+        value, (low, high) = values[0], flag
+        return Stats(total, 1, value, value, value, value, times[0], manual) if low <= value <= high else None
     spread = set(values)
     if not flag.hold(spread):
         fine = [flag.holds(value) for value in values]
@@ -107,11 +97,10 @@ def statistics(
         return None
     at = times[-1] if ordered else max(filter(None, times), default=times[0])
     last = values[-1] if at and times[-1] == at else values[times.index(at)]
-    return Stats(total, len(values), min(spread), max(spread), sum(values), last, at, manual)
-
-
-def _short(value: float) -> float:
-    return value if type(value) is int else round(value, 3)
+    summed = sum(values)
+    if type(summed) is not int:
+        summed = round(summed, 3)  # as they are
+    return Stats(total, len(values), min(spread), max(spread), summed, last, at, manual)
 
 
 def rows(stats: Mapping[str, Stats]) -> dict[str, list[Any]]:

@@ -37,7 +37,7 @@ from shared.providers.hooks import (
     Webhook,
 )
 from shared.providers.hosted import Guest, Hosted, Member
-from shared.providers.reading import Json, Map, attempt, bury, dig, per_record
+from shared.providers.reading import Json, Map, attempt, bury, dig, per_record, regular
 from shared.values import dataclass, field, replace
 
 __all__ = [
@@ -45,7 +45,7 @@ __all__ = [
     "HmacSignature", "Holder", "Hook", "Hosted", "Json", "Limit", "Map", "Member", "OAuth2", "Part", "Permissions",
     "PhonePush", "Point", "Provider", "PublishedKey", "Refusal", "Request", "Resource", "Rhythm", "RowError",
     "SecretPath", "Subscription", "Subscriptions", "Token", "Upload", "Webhook", "Window", "as_epoch", "as_naive_utc",
-    "as_utc", "attempt", "bury", "dig", "house", "in_turn", "one_page", "per_record",
+    "as_utc", "attempt", "bury", "dig", "house", "in_turn", "one_page", "per_record", "regular",
 ]  # fmt: skip
 
 # ---------------------------------------------------------------- resources

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
+from itertools import compress
 from typing import Any, TypeAlias
 
 from shared.errors import ProviderChangedError, SkipRecordError
@@ -16,7 +17,7 @@ Map: TypeAlias = Callable[[Json], Iterable[Item]]
 def dig(reply: Any, path: str) -> Any:
     """The value at a dotted path, or None. An empty path is the reply itself."""
     for key in filter(None, path.split(".")):
-        reply = reply.get(key) if isinstance(reply, Mapping) else None
+        reply = reply.get(key) if isinstance(reply, dict) else None
     return reply
 
 
@@ -35,6 +36,21 @@ def integers(told: Collection[str]) -> list[int]:
     if type(sum(found)) is not int or len(found) != len(told):
         raise ValueError("not all of them are integers")
     return found
+
+
+def regular(start: int, step: int, values: Sequence[Any]) -> tuple[Sequence[int], Sequence[float]]:
+    """Instants and values of samples `step` milliseconds apart, the first at `start`, less those that are not told:
+    most of these come before the first that is or after the last."""
+    begin, end = 0, len(values)
+    while end and values[end - 1] is None:
+        end -= 1
+    while begin < end and values[begin] is None:
+        begin += 1
+    times, told = range(start + begin * step, start + end * step, step), values[begin:end]
+    if None not in set(told):
+        return times, told
+    there = [value is not None for value in told]
+    return [*compress(times, there)], [*compress(told, there)]
 
 
 def per_record(path: str, may_lack: bool = False) -> Callable[[Map], Map]:

@@ -100,7 +100,7 @@ def test_stages_lie_one_behind_the_other_and_add_up(parts: list[Document]) -> No
         assert night.episode
         assert all(one[1] <= other[0] for one, other in pairwise(night.episode.stages))
         found = values(night)
-        assert found["sleep_duration"] <= (night.episode.end - night.episode.start) / HOUR + 1e-6
+        assert found["sleep_duration"] <= (night.episode.end - night.episode.start) / HOUR + 0.0005
         assert all(METRICS[metric].reject.holds(value) for metric, value in found.items())
 
 

@@ -1,4 +1,4 @@
-"""What mappings read by: numbers that are told as text."""
+"""What mappings read by: numbers that are told as text, and samples that come as often."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from shared.model import Skipped
 from shared.providers.garmin.mapping import dailies
-from shared.providers.reading import integers
+from shared.providers.reading import integers, regular
+
+
+@given(st.integers(0, 10**12), st.integers(1, 10**6), st.lists(st.one_of(st.none(), st.integers(30, 220))))
+def test_samples_are_those_that_are_told(start: int, step: int, values: list[int | None]) -> None:
+    times, told = regular(start, step, values)
+    expected = [(start + n * step, value) for n, value in enumerate(values) if value is not None]
+    assert list(zip(times, told, strict=True)) == expected
 
 
 @given(st.lists(st.integers(-(10**12), 10**12)))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
-from shared.model import HOUR, Document, Episode, Item, Reading, Series, Stage
+from shared.model import HOUR, Document, Episode, Item, Reading, Series, Stage, Ticks
 from shared.providers import Json, Map, dig, per_record
 from shared.providers.reading import integers
 from shared.values import replace
@@ -277,7 +277,7 @@ def samples(metric: str, record: Json, field: str) -> Iterator[Series]:
     if None in told or min(told, default=1) <= 0:
         found = {at: value for at, value in found.items() if value and value > 0}
     if found:
-        yield Series(metric, [start + 1000 * at for at in integers(found)], [*found.values()])
+        yield Series(metric, Ticks(start, 1000, integers(found)), [*found.values()])
 
 
 def stages(record: Json) -> tuple[Stage, ...]:

@@ -1,26 +1,34 @@
 """Oura documents as ours. Durations come in seconds; `day` is Oura's own and is trusted even where it is not the
 date of waking (short sleeps that end before midnight carry the next day)."""
 
-from collections.abc import Iterator
-from itertools import compress, groupby
+from collections.abc import Iterable, Iterator
+from itertools import compress
+from operator import ne
 from typing import Any
 
 from shared.model import MINUTE, Deletion, Document, Episode, Item, Reading, Series, Stage, instant
-from shared.providers import Json, per_record
+from shared.providers import Json, per_record, regular
 
 ACTIVITY = ("steps", "distance", "calories_burned", "active_calories", "active_minutes")
 READINESS = ("readiness_score", "temperature_deviation")
-DURATIONS = {
-    "sleep_duration": "total_sleep_duration",
-    "rem_sleep": "rem_sleep_duration",
-    "deep_sleep": "deep_sleep_duration",
-    "light_sleep": "light_sleep_duration",
-    "awake": "awake_time",
-}
+SLEEP = (
+    ("sleep_duration", "total_sleep_duration", 3600),
+    ("rem_sleep", "rem_sleep_duration", 3600),
+    ("deep_sleep", "deep_sleep_duration", 3600),
+    ("light_sleep", "light_sleep_duration", 3600),
+    ("awake", "awake_time", 3600),
+)
+"""Metric, field, and how many of Oura's make one of our unit."""
 MAIN_SLEEP = (
-    "sleep_efficiency", "sleep_latency", "resting_heart_rate", "heart_rate_variability", "respiratory_rate",
-)  # fmt: skip
-NIGHT = (*DURATIONS, *MAIN_SLEEP)
+    *SLEEP,
+    ("sleep_efficiency", "efficiency", 1),
+    ("sleep_latency", "latency", 60),
+    # Oura has no resting heart rate in bpm (the contributor of that name is a score): the night's lowest stands for it.
+    ("resting_heart_rate", "lowest_heart_rate", 1),
+    ("heart_rate_variability", "average_hrv", 1),  # RMSSD
+    ("respiratory_rate", "average_breath", 1),
+)
+NIGHT = tuple(metric for metric, _, _ in MAIN_SLEEP)
 STAGES = {"1": "deep", "2": "light", "3": "rem", "4": "awake"}
 
 
@@ -78,7 +86,7 @@ def sleep(record: Json) -> Iterator[Item]:
         day=record["day"],
         offset=offset,
         as_of=version(record),
-        readings=readings(**durations(record), **(night(record) if main else {})),
+        readings=figures(record, MAIN_SLEEP if main else SLEEP),
         episode=Episode(
             "sleep" if main else "nap",
             start,
@@ -133,40 +141,31 @@ def readings(**values: float | None) -> tuple[Reading, ...]:
     return tuple(Reading(metric, value) for metric, value in values.items() if value is not None)
 
 
-def durations(record: Json) -> dict[str, float | None]:
-    return {m: None if record.get(f) is None else record[f] / 3600 for m, f in DURATIONS.items()}
-
-
-def night(record: Json) -> dict[str, float | None]:
-    """What only the main sleep says. Oura has no resting heart rate in bpm (the contributor of that name is a score):
-    the night's lowest stands for it. `average_hrv` is RMSSD."""
-    latency = record.get("latency")
-    return {
-        "sleep_efficiency": record.get("efficiency"),
-        "sleep_latency": None if latency is None else latency / 60,
-        "resting_heart_rate": record.get("lowest_heart_rate"),
-        "heart_rate_variability": record.get("average_hrv"),
-        "respiratory_rate": record.get("average_breath"),
-    }
+def figures(record: Json, wanted: Iterable[tuple[str, str, int]]) -> tuple[Reading, ...]:
+    found = []
+    for metric, field, per in wanted:
+        if (value := record.get(field)) is not None:
+            found.append(Reading(metric, value / per if per > 1 else value))
+    return tuple(found)
 
 
 def stages(start: int, record: Json) -> tuple[Stage, ...]:
     """The hypnogram string, one letter per step, as runs."""
-    letters, step = record.get("sleep_phase_5_min") or "", 5 * MINUTE
-    runs, at = [], start
-    for letter, run in groupby(letters):
-        end = at + step * len(list(run))
-        runs.append((at, end, STAGES[letter]))
-        at = end
-    return tuple(runs)
+    letters = record.get("sleep_phase_5_min") or ""
+    if not letters:
+        return ()
+    step, after = 5 * MINUTE, letters[1:]
+    end = start + len(letters) * step
+    turns = [*map(ne, letters, after)]
+    starts = [start, *compress(range(start + step, end, step), turns)]
+    names = [STAGES[letter] for letter in (letters[0], *compress(after, turns))]
+    return tuple(zip(starts, (*starts[1:], end), names, strict=True))
 
 
 def sampled(metric: str, samples: dict[str, Any]) -> Series:
-    start, step = instant(samples["timestamp"])[0], round(samples["interval"] * 1000)
-    values = samples["items"]
-    heard = [value is not None for value in values]
-    times = compress(range(start, start + len(values) * step, step), heard)
-    return Series(metric, [*times], [*compress(values, heard)])
+    return Series(
+        metric, *regular(instant(samples["timestamp"])[0], round(samples["interval"] * 1000), samples["items"])
+    )
 
 
 def version(record: Json) -> int | None:
