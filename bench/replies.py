@@ -1,8 +1,9 @@
 """From a vendor's reply to the section: what one processor core does of it in a second.
 
-Timed is all that the worker does between the bytes of a reply and the section stored in its day: read as JSON, mapped,
-filed, compared with what is stored, packed, written, the day's slot filled. Not in it are the fetch, the sealing of the
-raw reply and the announcement. Every reply is news.
+*Reply → packed section* is what the targets were set for, with nothing of AWS in it: read as JSON, mapped, held against
+what is possible, packed with its digest, and summarised for its day. *Reply → section* is all that the worker does
+between the bytes of a reply and the section stored in its day: filed by days, too, compared with what is stored, and
+written. Not in it are the fetch, the sealing of the raw reply and the announcement. Every reply is news.
 """
 
 from __future__ import annotations
@@ -20,18 +21,17 @@ import orjson
 from bench import memory
 from bench.memory import HEIGHTS, Memory
 from bench.noise import KINDS, MIDNIGHT, NIGHT, SECOND, Noise
-from bench.row import Row, at_least, bare_python, plain, rate
+from bench.row import Row, at_least, plain, rate, while_python_starts
 from shared import fetching, writing
-from shared.commit import proposal
 from shared.connections import Connection
-from shared.filing import Answer, file
+from shared.filing import in_range
 from shared.jobs import Job
 from shared.local_time import Zones
-from shared.model import MINUTE
-from shared.providers import Window
+from shared.model import MINUTE, Document
+from shared.packing import Packed, pack
+from shared.providers import Json, Resource, Window
 from shared.providers.registry import provider
-from shared.sections import Section
-from shared.values import replace
+from shared.summary import Stats, summarise
 from shared.visits import Question, Visit
 
 DAY = date(2026, 11, 20)
@@ -135,16 +135,18 @@ def replies() -> list[Reply]:
     ]
 
 
-def asked(reply: Reply) -> list[Question]:
-    """What it answers, read from its bytes, as shared/fetching.py has it."""
-    source, told = provider(reply.provider), orjson.loads(reply.body)
-    found = []
-    for resource in map(source.resource, reply.resources):
-        question = Question(resource, Window(DAY, DAY) if reply.kind == "window" else None, as_of=KNOWN)
+def read(reply: Reply) -> Iterator[tuple[Resource, Json]]:
+    """What it says of each resource, read from its bytes as shared/fetching.py has it."""
+    told = orjson.loads(reply.body)
+    for resource in map(provider(reply.provider).resource, reply.resources):
         part = resource.part(told) if reply.kind == "push" else told
-        question.replies = [fetching.enveloped(question, part) if reply.kind in ("window", "document") else part]
-        found.append(question)
-    return found
+        yield resource, resource.envelope(part) if reply.kind == "document" else part
+
+
+def asked(reply: Reply) -> list[Question]:
+    """What it answers."""
+    window = Window(DAY, DAY) if reply.kind == "window" else None
+    return [Question(resource, window, replies=[page], as_of=KNOWN) for resource, page in read(reply)]
 
 
 def bring(aws: Memory, reply: Reply) -> None:
@@ -157,25 +159,25 @@ def bring(aws: Memory, reply: Reply) -> None:
         writing.written(visit, question)
 
 
-def make(reply: Reply) -> None:
-    """The pure part of it: read, mapped, filed, and packed once."""
-    for question in asked(reply):
-        answer = Answer("u", provider(reply.provider), question.resource, question.replies, KNOWN, ZONES)
-        for change in file(replace(answer, window=question.window)).changes:
-            proposal(Section(change.key), change, JOB.id)
+def make(reply: Reply) -> list[tuple[Packed, dict[str, Stats]]]:
+    """As where the targets were set."""
+    found = []
+    for resource, page in read(reply):
+        packed = pack([in_range(item)[0] for item in resource.map(page) if isinstance(item, Document)])
+        found.append((packed, summarise(packed.documents)))
+    return found
 
 
 def rows(tiny: bool = False) -> Iterator[Row]:
     for reply in replies():
-        yield plain(f"{reply.name}: reply → packed bytes", rate(partial(make, reply), tiny), "/s")
+        yield plain(f"{reply.name}: reply → packed section", rate(partial(make, reply), tiny), "/s")
+        if reply.target:
+            while_started = while_python_starts(partial(make, reply), tiny)
+            yield at_least(
+                f"{reply.name}: of these while bare Python starts", while_started, reply.target * TARGETS_S, ""
+            )
         for height in HEIGHTS:
             with memory.standing(height) as aws:
                 found = rate(partial(bring, aws, reply), tiny)
                 assert any(sk.startswith("P#") for _, sk in aws.items["Data"]), f"{reply.name} made no section"
-            name = f"{reply.name}: reply → section, {height} the wire"
-            yield plain(name, found, "/s")
-            if reply.target and height == "above":
-                while_started = found * bare_python(tiny)
-                yield at_least(
-                    f"{reply.name}: sections while bare Python starts", while_started, reply.target * TARGETS_S, ""
-                )
+            yield plain(f"{reply.name}: reply → section, {height} the wire", found, "/s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import resource
 import subprocess
 import sys
 import time
@@ -47,26 +48,42 @@ def shown(value: float) -> str:
 def rate(do: Callable[[], Any], tiny: bool = False) -> float:
     """How often a second of one core does it: the median of several rounds."""
     do()  # what is made once is made
+    return median(_round(do, tiny) for _ in range(1 if tiny else ROUNDS))
+
+
+def while_python_starts(do: Callable[[], Any], tiny: bool = False) -> float:
+    """How often a processor does it in the time that it is busy starting bare Python: the median of rounds of the one
+    and the other in turn, since the speed of a machine wanders."""
+    do()
     found = []
-    for _ in range(1 if tiny else ROUNDS):
-        gc.collect()
-        begun, count, spent = time.process_time(), 0, 0.0
-        while not count or (spent < ROUND_S and not tiny):
-            do()
-            count += 1
-            spent = time.process_time() - begun
-        found.append(count / max(spent, 1e-9))
+    for _ in range(1 if tiny else STARTS):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        _start()
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        found.append(busy * _round(do, tiny))
     return median(found)
 
 
 def bare_python(tiny: bool = False) -> float:
     """Seconds that an interpreter takes to start and end: what this machine is told from others by."""
-    found = []
-    for _ in range(1 if tiny else STARTS):
-        begun = time.perf_counter()
-        subprocess.run([sys.executable, "-S", "-s", "-c", "pass"], check=True)
-        found.append(time.perf_counter() - begun)
-    return median(found)
+    return median(_start() for _ in range(1 if tiny else STARTS))
+
+
+def _round(do: Callable[[], Any], tiny: bool) -> float:
+    gc.collect()
+    begun, count, spent = time.process_time(), 0, 0.0
+    while not count or (spent < ROUND_S and not tiny):
+        do()
+        count += 1
+        spent = time.process_time() - begun
+    return count / max(spent, 1e-9)
+
+
+def _start() -> float:
+    begun = time.perf_counter()
+    subprocess.run([sys.executable, "-S", "-s", "-c", "pass"], check=True)
+    return time.perf_counter() - begun
 
 
 def text(rows: Sequence[Row]) -> str:
