@@ -299,13 +299,19 @@ def suspend(connection_id: str, cause: str, generation: int | None = None) -> bo
     )
 
 
-def move_cursor(connection_id: str, resource: str, first: str, last: str) -> bool:
-    """Forward, and only from inside the window polled: a cursor never jumps over a day nobody asked about."""
-    return control.update(
-        f"C#{connection_id}",
-        "C",
-        "SET #cursor = :last",
-        {"first": first, "last": last},
-        "attribute_exists(pk) AND (attribute_not_exists(#cursor) OR (#cursor >= :first AND #cursor < :last))",
-        {"#cursor": f"cursor#{resource}"},
-    )
+def move_cursors(connection_id: str, moves: Mapping[str, tuple[str, str]]) -> None:
+    """By resource, to the last day of the window polled: forward, and only from inside the window, so that none ever
+    jumps over a day nobody asked about. All at once; or each by itself, where somebody else has moved one meanwhile."""
+    if moves and not _move(connection_id, moves) and len(moves) > 1:
+        for resource, window in moves.items():
+            _move(connection_id, {resource: window})
+
+
+def _move(connection_id: str, moves: Mapping[str, tuple[str, str]]) -> bool:
+    sets, tests, names, values = [], ["attribute_exists(pk)"], dict[str, str](), dict[str, str]()
+    for n, (resource, (first, last)) in enumerate(moves.items()):
+        sets.append(f"#c{n} = :last{n}")
+        tests.append(f"(attribute_not_exists(#c{n}) OR (#c{n} >= :first{n} AND #c{n} < :last{n}))")
+        names[f"#c{n}"] = f"cursor#{resource}"
+        values |= {f"first{n}": first, f"last{n}": last}
+    return control.update(f"C#{connection_id}", "C", f"SET {', '.join(sets)}", values, " AND ".join(tests), names)

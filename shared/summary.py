@@ -32,13 +32,18 @@ class Stats(NamedTuple):
         figures = {"sum": self.sum, "mean": self.sum / self.n, "min": self.low, "max": self.high, "last": self.last}
         return figures[METRICS[metric].day]
 
-    def row(self) -> list[Any]:
-        """Of one value, nothing is said twice."""
+    def row(self) -> Any:
+        """A figure for the day that a device told is the number alone; of any one value, nothing is said twice: every
+        kilobyte of a day item is paid for with each slot that is filled."""
+        if self.total and self.n == 1 and not self.manual:
+            return self.last
         told = [2 * self.manual + self.total, self.at, self.last]
         return told if self.n == 1 else [*told, self.n, self.low, self.high, self.sum]
 
     @classmethod
-    def read(cls, row: list[Any]) -> Stats:
+    def read(cls, row: Any) -> Stats:
+        if not isinstance(row, list):
+            return cls(True, 1, row, row, row, row, None)
         marks, at, last, *more = row
         n, low, high, summed = more or (1, last, last, last)
         return cls(bool(marks & 1), n, low, high, summed, last, at, bool(marks & 2))
@@ -103,5 +108,5 @@ def statistics(
     return Stats(total, len(values), min(spread), max(spread), summed, last, at, manual)
 
 
-def rows(stats: Mapping[str, Stats]) -> dict[str, list[Any]]:
+def rows(stats: Mapping[str, Stats]) -> dict[str, Any]:
     return {metric: s.row() for metric, s in stats.items()}

@@ -35,9 +35,9 @@ def close(visit: Visit) -> None:
 
 
 def move_cursors(visit: Visit) -> None:
-    """Day by day from the oldest, and no further than the first part that was not answered. A write whose condition
-    fails is paid for like any other: where the cursor stands there already, none is tried."""
-    stuck: set[str] = set()
+    """From the oldest day, and no further than the first part that was not answered. A write whose condition fails is
+    paid for like any other: where the cursor stands there already, none is tried."""
+    stuck, moves = set[str](), dict[str, tuple[str, str]]()
     parts = [(q.window, q) for q in visit.questions if q.window]
     for window, question in sorted(parts, key=lambda part: part[0].first):
         name = question.resource.name
@@ -47,7 +47,9 @@ def move_cursors(visit: Visit) -> None:
             before = (window.first - timedelta(days=1)).isoformat()
             # Not from inside the window where the vendor no longer answers for the days since.
             before = min(before, visit.connection.cursors.get(name, before))
-            connections.move_cursor(visit.connection.id, name, before, window.last.isoformat())
+            start, _ = moves.get(name, (before, ""))
+            moves[name] = start, window.last.isoformat()
+    connections.move_cursors(visit.connection.id, moves)
 
 
 def learn_zone(visit: Visit) -> None:
