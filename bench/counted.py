@@ -4,8 +4,8 @@ People wear an Oura ring, and of every four syncs one finds nothing new. By webh
 readiness every hour: one event through the door, one visit, one document. By poll, its webhooks have fallen silent, and
 the ring asks what the timetable says, look by look, and once for the fortnight. `FEW` people, who fill a batch, live a
 week of it; and so that it is seen what more of them share, `PEOPLE` live some hours of a day: whatever is counted of
-the week is the few's, but for the calls to KMS, which are the many's. A thousand who lived the week would take
-three quarters of an hour, most of it our own functions'.
+the week is the few's, but for the calls to KMS, which are the many's. A thousand who lived the week would take most of
+an hour, and most of that our own functions.
 
 Counted is what AWS bills by the call, the unit, the byte, and the gigabyte-second. The time of a Lambda is the
 processor's, measured, at the part of one that its memory buys it (a processor of this machine is taken for Lambda's);
@@ -97,7 +97,8 @@ def rows(tiny: bool = False) -> Iterator[Row]:
         yield priced(f"by {name}: KMS, if forty people pay for it", "KMS", alone[name])
         yield at_most(f"by {name}: KMS calls for a thousand syncs", 1_000 * many[name]["KMS"], 1, "")
         yield at_most(f"by {name}: index writes for a thousand syncs", 1_000 * spent["index writes"], 0, "")
-        yield Row(f"by {name}: a million syncs, of some hours by day", f"{shown(total(many[name]))} $")
+        hours = f"by {name}: a million syncs, of a thousand people's hours"
+        yield at_most(hours, total(many[name]), TARGETS[name], "$")
         yield Row(f"by {name}: a million syncs of the naive design", f"{shown(total(NAIVE[name]))} $")
     yield from monthly({name: total(spent) for name, spent in found.items()})
 
