@@ -35,7 +35,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from bench import counted, door, memory, parallel, reads, replies
+from bench import door, memory, parallel, reads, replies, story
 from bench.memory import ENVIRONMENT, Memory
 from bench.row import Row, at_most, plain
 from infra import bundle
@@ -149,7 +149,7 @@ def worker(place: Place) -> Any:
         id=jobs.new_id(), reason="webhook", as_of=now_ms(), provider="oura", connection=place.connection,
         resources=("sleep",), document=replies.night()["id"],
     )  # fmt: skip
-    return {"Records": [counted.record(0, jobs.write(made))]}
+    return {"Records": [story.record(0, jobs.write(made))]}
 
 
 def readings(_: Place) -> Any:

@@ -216,6 +216,8 @@ def size(value: Any) -> int:
         return len(held) // 2 + 2 if kind == "N" else len(held.encode() if kind == "S" else held)
     if "SS" in value:
         return 3 + sum(len(word) + 1 for word in value["SS"])
+    if "L" in value:
+        return 3 + sum(1 + size(inner) for inner in value["L"])
     if "M" in value:
         return 3 + sum(len(name) + 1 + size(inner) for name, inner in value["M"].items())
     return sum(len(name) + size(inner) for name, inner in value.items())

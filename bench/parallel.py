@@ -27,6 +27,7 @@ from shared.visits import Visit, plan
 
 SLOWEST_S, OTHERS_S = 0.4, 0.3
 TIMES = 9
+ZONE = "Europe/Berlin"
 
 
 def slow(request: httpx.Request) -> httpx.Response:
@@ -35,10 +36,10 @@ def slow(request: httpx.Request) -> httpx.Response:
 
 
 def connected(user: str, account: str, token: str) -> str:
-    """A person at Oura, with a token that lives."""
+    """A person at Oura, with a token that lives for a day."""
     source = provider("oura")
-    held = establish(user, source, account, source.auth.scopes, "Europe/Berlin")  # type: ignore[union-attr]
-    keep_granted(source, held, {"access_token": token, "refresh_token": "again", "expires_in": 86_400})
+    held = establish(user, source, account, source.auth.scopes, ZONE)  # type: ignore[union-attr]
+    keep_granted(source, held, {"access_token": token, "refresh_token": token, "expires_in": 86_400})
     return held.id
 
 
@@ -46,7 +47,7 @@ def visit(connection: str) -> Visit:
     held = load(connection)
     assert held is not None
     job = Job(id="j", reason="backfill", as_of=now_ms(), connection=connection, window=("2026-11-14", "2026-11-20"))
-    return plan(job, held, provider(held.provider), Zones(((0, "Europe/Berlin"),)))
+    return plan(job, held, provider(held.provider), Zones(((0, ZONE),)))
 
 
 def wall(asked: Visit) -> float:

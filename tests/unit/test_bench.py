@@ -10,6 +10,8 @@ import pytest
 
 from bench.__main__ import BENCHES
 from bench.ring import Result, report, simulate
+from bench.story import MONDAY, WAYS, story
+from shared.model import HOUR
 from shared.timetable import LOOK_MINUTES
 
 PEOPLE, SHARDS = 400, 2
@@ -38,6 +40,21 @@ def test_the_ring_asks_for_less_and_nothing_of_it_writes_an_index(result: Result
 def test_the_same_seed_says_the_same(result: Result) -> None:
     assert list(report(result)) == list(report(simulate(PEOPLE, SHARDS)))
     assert result.segments == SHARDS * LOOK_MINUTES
+
+
+# ---------------------------------------------------------------- the counted story
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_the_story_is_the_same_whenever_it_is_told(name: str) -> None:
+    """Over a midnight. The processor's time is another, and in the log how many digits a lag has, by random ids."""
+
+    def told() -> dict[str, int]:
+        with story(4, MONDAY + 20 * HOUR) as people:
+            spent = people.count(WAYS[name], 8 * HOUR)
+            return {what: much for what, much in spent.items() if what not in ("Lambda GB-s", "log bytes")}
+
+    assert told() == told()
 
 
 # ---------------------------------------------------------------- make bench
