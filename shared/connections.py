@@ -299,16 +299,22 @@ def suspend(connection_id: str, cause: str, generation: int | None = None) -> bo
     )
 
 
-def move_cursors(connection_id: str, moves: Mapping[str, tuple[str, str]]) -> None:
-    """By resource, to the last day of the window polled: forward, and only from inside the window, so that none ever
-    jumps over a day nobody asked about. All at once; or each by itself, where somebody else has moved one meanwhile."""
-    if moves and not _move(connection_id, moves) and len(moves) > 1:
+def note(connection_id: str, stamps: Mapping[str, int], moves: Mapping[str, tuple[str, str]]) -> None:
+    """When what was last seen, and cursors by resource: to the last day of the window polled, forward, and only from
+    inside the window, so that none ever jumps over a day nobody asked about. All at once; or each cursor by itself,
+    where somebody else has moved one meanwhile."""
+    if not _noted(connection_id, stamps, moves) and moves:
+        if stamps:
+            _noted(connection_id, stamps, {})
         for resource, window in moves.items():
-            _move(connection_id, {resource: window})
+            _noted(connection_id, {}, {resource: window})
 
 
-def _move(connection_id: str, moves: Mapping[str, tuple[str, str]]) -> bool:
-    sets, tests, names, values = [], ["attribute_exists(pk)"], dict[str, str](), dict[str, str]()
+def _noted(connection_id: str, stamps: Mapping[str, int], moves: Mapping[str, tuple[str, str]]) -> bool:
+    sets, tests, names, values = [], ["attribute_exists(pk)"], dict[str, str](), dict[str, Any]()
+    for name, at in stamps.items():
+        sets.append(f"{name} = :{name}")
+        values[name] = at
     for n, (resource, (first, last)) in enumerate(moves.items()):
         sets.append(f"#c{n} = :last{n}")
         tests.append(f"(attribute_not_exists(#c{n}) OR (#c{n} >= :first{n} AND #c{n} < :last{n}))")

@@ -14,6 +14,7 @@ from shared.local_time import Zones
 from shared.log import logger
 from shared.model import Document
 from shared.settings import settings
+from shared.timetable import LOOK
 from shared.values import replace
 from shared.visits import Question, Visit
 
@@ -28,15 +29,17 @@ def write(visit: Visit) -> list[Announcement]:
 
 
 def close(visit: Visit) -> None:
-    """Notes on the connection, then cursors."""
-    touch(visit, news=any(question.said for question in visit.questions))
-    if visit.job.reason == "poll":
-        move_cursors(visit)
+    """Notes on the connection, and cursors: one write at most, and most syncs none."""
+    moves = moved(visit) if visit.job.reason == "poll" else {}
+    stamps = stamped(visit, news=any(question.said for question in visit.questions), anyway=bool(moves))
+    if stamps or moves:
+        connections.note(visit.connection.id, stamps, moves)
 
 
-def move_cursors(visit: Visit) -> None:
-    """From the oldest day, and no further than the first part that was not answered. A write whose condition fails is
-    paid for like any other: where the cursor stands there already, none is tried."""
+def moved(visit: Visit) -> dict[str, tuple[str, str]]:
+    """By resource, from where to where its cursor moves: from the oldest day, and no further than the first part that
+    was not answered. A write whose condition fails is paid for like any other: where the cursor stands there already,
+    none is tried."""
     stuck, moves = set[str](), dict[str, tuple[str, str]]()
     parts = [(q.window, q) for q in visit.questions if q.window]
     for window, question in sorted(parts, key=lambda part: part[0].first):
@@ -49,7 +52,7 @@ def move_cursors(visit: Visit) -> None:
             before = min(before, visit.connection.cursors.get(name, before))
             start, _ = moves.get(name, (before, ""))
             moves[name] = start, window.last.isoformat()
-    connections.move_cursors(visit.connection.id, moves)
+    return moves
 
 
 def learn_zone(visit: Visit) -> None:
@@ -120,8 +123,9 @@ def announce(said: Iterable[Announcement]) -> None:
     jobs.send_bodies(settings().changes_queue, bodies)
 
 
-def touch(visit: Visit, news: bool) -> None:
-    """Notes on the connection that it lives, now and then: most syncs write nothing here. What is written says all.
+def stamped(visit: Visit, news: bool, anyway: bool) -> dict[str, int]:
+    """That the connection lives, now and then, and whenever it is written to `anyway`. What brings news notes that a
+    look sooner: what does not would note its own part, and the news the other an hour later.
 
     Whether its webhooks are trusted is noted at once. That alone is on the ring, too: polling slows where they are.
     """
@@ -129,7 +133,8 @@ def touch(visit: Visit, news: bool) -> None:
     stamp = STAMPS.get(visit.job.reason)
     seen = {"last_data_at"} if news else set()
     seen |= {stamp} if stamp and answered(visit) else set()
-    stale = any(now - getattr(held, name) > NOTED[name] for name in seen)
+    soon = LOOK if news else 0
+    stale = anyway or any(now - getattr(held, name) > NOTED[name] - soon for name in seen)
     stamps = dict.fromkeys(seen, now) if stale else {}
     if visit.job.reason == "webhook" and held.silent_since:
         stamps |= {"silent_since": 0, "last_push_at": now}
@@ -137,8 +142,7 @@ def touch(visit: Visit, news: bool) -> None:
         stamps |= {"trouble_since": 0, "last_push_at": now}
     elif not held.silent_since and unannounced(visit, now):
         stamps["silent_since"] = now
-    if stamps:
-        connections.change(held.id, **stamps)
+    return stamps
 
 
 def answered(visit: Visit) -> bool:
