@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from typing import Any
@@ -20,11 +20,12 @@ from shared.jobs import now_ms
 from shared.knowledge import News
 from shared.payloads import disclose
 from shared.providers import Hosted, OAuth2, Request
+from shared.sections import Key, Section
 from shared.values import replace
 from shared.visits import Question, Visit
 
-PARALLEL = 2 * jobs.TOGETHER
-"""Most that is asked waits for the vendor, and little of it for a processor."""
+PARALLEL = 3 * jobs.TOGETHER
+"""A poll asks for three resources, mostly. Most of it waits for the vendor, and little for a processor."""
 
 
 @cache
@@ -140,20 +141,39 @@ def compare(visit: Visit) -> None:
             except ProviderChangedError as error:  # the reply is kept all the same: it is what shows why
                 question.error = error
     filed = [(question, question.filed.changes) for question in visit.questions if question.filed]
-    here = stored(change for _, changes in filed for change in changes)
+    here = stored(visit, (changes for _, changes in filed))
     for question, changes in filed:
         question.proposed = proposals(here, changes, visit.job.id)
         question.changed = any(made.differs for made in question.proposed.values())
         question.begun = any(made.seen.by == visit.job.id for made in question.proposed.values())
 
 
-def stored(changes: Iterable[Change]) -> dict[sections.Key, sections.Section]:
-    """Sections as they are now. Where something may only have left, at half the price: what came there this very moment
-    leaves with the next news of it."""
-    staying, leaving = list[sections.Key](), list[sections.Key]()
-    for change in changes:
-        (leaving if change.leaves else staying).append(change.key)
-    return sections.read(staying, leaving)
+def stored(visit: Visit, answers: Iterable[Sequence[Change]]) -> dict[Key, Section]:
+    """Sections as they are now; at half the price, and perhaps a moment old, where that mends itself: what may only
+    have left goes with the next news of it, and a day that is polled is asked for again (a put is refused where it was
+    old)."""
+    firmly, loosely, leaving = list[Key](), list[Key](), list[Change]()
+    polled = visit.job.reason == "poll"
+    for change in (change for changes in answers for change in changes):
+        if change.leaves:
+            leaving.append(change)
+        else:
+            (loosely if polled and change.news.whole else firmly).append(change.key)
+    here = sections.read(firmly, loosely)
+    before = known(visit, here) if polled else frozenset()
+    left = [change.key for change in leaving if change.news.moved or not named(change) <= before]
+    return {change.key: Section(change.key) for change in leaving} | sections.read((), left) | here
+
+
+def known(visit: Visit, here: Mapping[Key, Section]) -> frozenset[tuple[str, str]]:
+    """The documents that were where they are now before: they left nothing behind that the polls of those days would
+    not find. What this job has written itself it may not have finished."""
+    settled = ((key, section) for key, section in here.items() if section.by != visit.job.id)
+    return frozenset((key.resource, id_) for key, section in settled for id_ in section.ids)
+
+
+def named(change: Change) -> frozenset[tuple[str, str]]:
+    return frozenset((change.key.resource, id_) for id_ in change.news.deleted)
 
 
 def mapped(visit: Visit, question: Question) -> Filed:

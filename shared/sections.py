@@ -86,22 +86,26 @@ class Section:
 
 def read(keys: Iterable[Key], loosely: Iterable[Key] = ()) -> dict[Key, Section]:
     """Consistent; what is asked for `loosely` may be a moment old, at half the price. A section that is not there comes
-    back as revision 0.
+    back as revision 0."""
+    wanted = dict.fromkeys(keys)
+    rest = dict.fromkeys(key for key in loosely if key not in wanted)
+    empty = {key: Section(key) for key in (*wanted, *rest)}
+    return empty | _found(wanted, consistent=True) | _found(rest, consistent=False)
 
-    A Query is billed by the sum of what it reads, and a get of many by each of them, there or not: of one source's day,
-    three cost less by the first.
-    """
-    wanted, rest, days = list(dict.fromkeys(keys)), set(loosely), defaultdict(list)
-    found = {key: Section(key) for key in (*wanted, *rest)}
+
+def _found(wanted: Collection[Key], consistent: bool) -> dict[Key, Section]:
+    """A Query is billed by the sum of what it reads, and a get of many by each of them, there or not: of one source's
+    day, three cost less by the first."""
+    days = defaultdict(list)
     for key in wanted:
         days[key.user, key.day, key.source].append(key)
     crowded = [day for day, held in days.items() if len(held) >= CROWD]
+    single = [key for key in wanted if key[:3] not in crowded]
+    found = _sections(_batch_get(map(_place, single), consistent), wanted)
     for user, day, source in crowded:
         place = f"P#{day}#{source}"
-        found |= _sections(query(user, f"{place}#", f"{place}$", consistent=True), found)
-    single = [key for key in wanted if key[:3] not in crowded]
-    found |= _sections(_batch_get(map(_place, single)), found)
-    return found | _sections(_batch_get(map(_place, rest.difference(wanted)), consistent=False), found)
+        found |= _sections(query(user, f"{place}#", f"{place}$", consistent=consistent), wanted)
+    return found
 
 
 def _sections(items: Iterable[dict[str, Any]], wanted: Container[Key]) -> dict[Key, Section]:

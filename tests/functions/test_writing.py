@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from shared import connections, fetching, sections, writing
-from shared.jobs import Job
+from shared.jobs import Job, Reason
 from shared.local_time import Zones
 from shared.providers import Window
 from shared.providers.registry import provider
@@ -20,14 +20,22 @@ DAY = date(2026, 11, 20)
 OURA = provider("oura")
 
 
-def visit(held: connections.Connection, *said: tuple[int, int]) -> Visit:
+def visit(
+    held: connections.Connection, *said: tuple[int, int], day: date = DAY, reason: Reason = "sync", id_: str = ""
+) -> Visit:
     """Answers about the same day: when the fetch began, and the score it brought."""
     resource = OURA.resource("daily_sleep")
     questions = []
     for as_of, score in said:
-        reply = {"data": [{"id": "night", "day": str(DAY), "score": score}]}
-        questions.append(Question(resource, Window(DAY, DAY), replies=[reply], as_of=as_of))
-    return Visit(Job(id=f"job-{said}", reason="sync", as_of=1, connection=held.id), held, OURA, Zones(), questions)
+        reply = {"data": [{"id": "night", "day": str(day), "score": score}]}
+        questions.append(Question(resource, Window(day, day), replies=[reply], as_of=as_of))
+    job = Job(id=id_ or f"job-{said}", reason=reason, as_of=1, connection=held.id)
+    return Visit(job, held, OURA, Zones(), questions)
+
+
+def days(user: str) -> list[str]:
+    """Where the night is."""
+    return [s.key.day for s in sections.sections(user, "2026-11-01", "2026-11-30", consistent=True) if s.ids]
 
 
 def put(found: Visit) -> list[bool]:
@@ -76,6 +84,35 @@ def test_nor_does_an_older_answer_overwrite_a_newer_one_then(standing: System) -
     put(quick)
     assert writing.written(slow, slow.questions[0]) == []
     assert score(held.user) == (1, 80)
+
+
+def test_a_poll_looks_beside_its_days_for_what_was_not_there_before(standing: System) -> None:
+    """And for nothing once it is: what it has of that day is read at half the price, and what is beside it not."""
+    held, looked = connections.establish("beside", OURA, "", (), "UTC"), list[tuple[bool, int]]()
+    put(visit(held, (1, 70), day=DAY - timedelta(days=1)))
+
+    def note(call: Asked) -> None:
+        for table in call.told.get("RequestItems", {}).values():
+            looked.append((table["ConsistentRead"], len(table["Keys"])))
+
+    for at in (2, 3):
+        with watched(before=note):
+            fetching.compare(moved := visit(held, (at, 80), reason="poll"))
+        writing.written(moved, moved.questions[0])
+        assert days(held.user) == [str(DAY)]
+    assert looked == [(False, 1), (False, 2), (False, 1)]
+
+
+def test_a_poll_that_died_in_a_move_ends_it(standing: System) -> None:
+    """The document is where it is now, by this very job; and still where it was."""
+    held = connections.establish("died", OURA, "", (), "UTC")
+    put(visit(held, (1, 70), day=DAY - timedelta(days=1)))
+    fetching.compare(dying := visit(held, (2, 80), reason="poll", id_="poll"))
+    [change] = [change for change in dying.questions[0].filed.changes if not change.leaves]  # type: ignore[union-attr]
+    assert sections.put(dying.questions[0].proposed[change.key].section, 0)
+    assert len(days(held.user)) == 2
+    put(visit(held, (3, 80), reason="poll", id_="poll"))
+    assert days(held.user) == [str(DAY)]
 
 
 def test_what_was_deleted_in_between_does_not_come_back(standing: System) -> None:
