@@ -64,7 +64,6 @@ def line(outcome: Outcome) -> Line:
         "connection": job.connection if outcome.held else "",
         "received": job.received or job.as_of,
         "fetched": outcome.fetched,
-        "finished": now_ms(),
         "outcome": outcome.state,
         "cause": outcome.cause,
         "final": outcome.state == "failed" and outcome.final,
@@ -76,16 +75,19 @@ def line(outcome: Outcome) -> Line:
 
 
 def brought(result: Result) -> list[Any]:
-    """Days written, the first and the last of them, why there is nothing; without what is empty at its end."""
+    """Days written, the first and, of several, the last of them, why there is nothing; without what is empty at its
+    end."""
     days = sorted(result.written) or [""]
-    row = [len(result.written), days[0], days[-1], result.cause]
-    return row if result.cause else row[:-1] if result.written else []
+    row = [len(result.written), days[0], days[-1] if len(days) > 1 else "", result.cause]
+    while row and not row[-1]:
+        row.pop()
+    return row
 
 
 def told(row: list[Any]) -> tuple[int, str, str, str]:
     """What `brought` made a row of: days written, the first, the last, and the cause."""
     days, first, last, cause = [*row, *NOTHING[len(row) :]]
-    return days, first, last, cause
+    return days, first, last or first, cause
 
 
 def of(user: str, first: int, last: int, provider: str, page: str, at_most: int) -> tuple[list[Line], str]:
@@ -97,7 +99,7 @@ def of(user: str, first: int, last: int, provider: str, page: str, at_most: int)
     found: list[Line] = []
     for _ in range(PAGES):
         read = _read(user, first, last, page, at_most - len(found))
-        lines = map(orjson.loads, (event["message"] for event in reversed(read["events"])))
+        lines = map(_line, reversed(read["events"]))
         found += [line for line in lines if provider in ("", line.get("provider"))]
         at_end = read["nextBackwardToken"] == page
         page = read["nextBackwardToken"]
@@ -111,7 +113,7 @@ def everybody(first: int) -> Iterator[Line]:
     asked = {"logGroupName": settings().events_log, "startTime": first}
     while True:
         page = logs().filter_log_events(**asked)
-        yield from map(orjson.loads, (event["message"] for event in page["events"]))
+        yield from map(_line, page["events"])
         if not page.get("nextToken"):
             return
         asked["nextToken"] = page["nextToken"]
@@ -144,8 +146,14 @@ def _read(user: str, first: int, last: int, page: str, limit: int) -> dict[str, 
     return read
 
 
+def _line(event: dict[str, Any]) -> Line:
+    """As it was kept, and `finished` then."""
+    return {**orjson.loads(event["message"]), "finished": event["timestamp"]}
+
+
 def _put(name: str, lines: list[Line]) -> None:
-    events = [{"timestamp": line["finished"], "message": orjson.dumps(line).decode()} for line in lines]
+    now = now_ms()
+    events = [{"timestamp": now, "message": orjson.dumps(line).decode()} for line in lines]
     target = {"logGroupName": settings().events_log, "logStreamName": name}
     try:
         try:

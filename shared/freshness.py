@@ -20,7 +20,7 @@ from shared.visits import Question, Visit
 
 SILENT_AFTER = DAY
 QUIET_AFTER = 2 * DAY
-PUSHES_NOTED, POLLS_NOTED = 6 * HOUR, 3 * HOUR
+PUSHES_NOTED, POLLS_NOTED = 6 * HOUR, 4 * HOUR
 """How old the connection's note of either may be before it is written anew: days decide about what was pushed, but
 hours about polls."""
 TOLD_WITHIN = 15 * MINUTE

@@ -155,7 +155,7 @@ class Freshness(BaseModel):
     expected_lag_minutes: int | None = Field(
         description="What we know should be no older now, lost webhooks included; null where polling is not allowed"
     )
-    actual_lag_minutes: int | None = Field(description="How long ago it was last known to be complete, to three hours")
+    actual_lag_minutes: int | None = Field(description="How long ago it was last known to be complete, to four hours")
 
 
 class Connection(BaseModel):

@@ -173,12 +173,15 @@ def bury(user: str, source: str, resource: str, ids: Collection[str], as_of: int
     dynamodb().put_item(TableName=settings().data_table, Item=item)
 
 
-def buried(user: str, source: str, resource: str, ids: Iterable[str], now: int) -> dict[str, int]:
-    """Which of these documents were deleted before they came, and when. One Query, however many they are."""
+def buried(
+    user: str, source: str, resource: str, ids: Iterable[str], now: int, loosely: bool = False
+) -> dict[str, int]:
+    """Which of these documents were deleted before they came, and when. One Query, however many they are; `loosely`, at
+    half the price, without what was deleted this very moment."""
     found: dict[str, int] = {}
     wanted = frozenset(ids)
     place = f"T#{source}#{resource}"
-    for item in query(user, f"{place}#", f"{place}$", consistent=True) if wanted else ():
+    for item in query(user, f"{place}#", f"{place}$", consistent=not loosely) if wanted else ():
         if int(item["expires"]["N"]) * 1000 > now:
             for id_ in wanted.intersection(item["gone"]["SS"]):
                 found[id_] = max(found.get(id_, 0), int(item["as_of"]["N"]))

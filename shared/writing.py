@@ -109,7 +109,9 @@ def unburied(
     here = {key: frozenset(section.ids) for key, section in stored.items()}
     changes = [change for change in question.filed.changes if change.key in here]
     new = [d.id for c in changes for d in c.news.documents if d.id and d.id not in here[c.key]]
-    graves = sections.buried(visit.connection.user, visit.provider.id, question.resource.name, new, now_ms())
+    where = visit.connection.user, visit.provider.id, question.resource.name
+    # What a poll lists and should not, the next one does not.
+    graves = sections.buried(*where, new, now_ms(), loosely=visit.job.reason == "poll")
     return lambda document: graves.get(document.id, 0) <= (document.as_of or question.as_of)
 
 

@@ -294,6 +294,7 @@ def measured() -> Iterator[list[dict[str, Any]]]:
 
 def test_the_lag_of_news_is_measured_by_provider_alone(system: System, user: str) -> None:
     id_ = connect(system, user)
+    tell(system, "night", day=today(), webhooks=False)  # what the life of this person has told may be of any age
     with measured() as lines:
         poll(system, id_, "sleep")
         tell(system, "steps", day=today(), steps=9_876)
