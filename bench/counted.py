@@ -1,5 +1,8 @@
 """What AWS charges for a million syncs, and for people by the month: from the calls of a fixed story, counted.
 
+    python -m bench counted             as `make bench` does
+    python -m bench.counted poll 1000   the week of so many people by poll, or by webhook, and nothing else
+
 People wear an Oura ring, and of every four syncs one finds nothing new. By webhook, the vendor tells of a day's
 readiness every hour: one event through the door, one visit, one document. By poll, its webhooks have fallen silent, and
 the ring asks what the timetable says, look by look, and once for the fortnight. `FEW` people, who fill a batch, live a
@@ -21,10 +24,12 @@ and three kilobytes of log.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from bench import prices
+from bench.memory import size
 from bench.parallel import ZONE
 from bench.row import Row, at_most, shown
 from bench.story import MONDAY, WAYS, Story, Way, story
@@ -70,11 +75,10 @@ def units(told: Story, way: Way, lasts: int) -> Units:
     return {what: spent[what] / spent["syncs"] for what in PRICES}
 
 
-def weeks(people: int, lasts: int) -> Iterator[tuple[str, Units]]:
-    """By one way and, the same week, by the other."""
-    for name, way in WAYS.items():
-        with story(people, MONDAY) as told:
-            yield name, units(told, way, lasts)
+def week(name: str, people: int, lasts: int = WEEK) -> Units:
+    """Of so many people, news coming this way."""
+    with story(people, MONDAY) as told:
+        return units(told, WAYS[name], lasts)
 
 
 def dollars(spent: Units) -> dict[str, float]:
@@ -88,9 +92,11 @@ def total(spent: Units) -> float:
 
 def rows(tiny: bool = False) -> Iterator[Row]:
     people, few, lasts = (8, 4, DAY) if tiny else (PEOPLE, FEW, WEEK)
-    alone = dict(weeks(few, lasts))
+    alone = {name: week(name, few, lasts) for name in WAYS}
     with story(people, MORNING) as told:
         many = {name: units(told, way, HOURS[name]) for name, way in WAYS.items()}
+        largest = max(size(item) for (_, sk), item in told.aws.items["Data"].items() if sk.startswith("D#"))
+    yield Row("the day item of a ring's day, at most", f"{largest} B")
     found = {name: {**spent, "KMS": many[name]["KMS"]} for name, spent in alone.items()}
     for name, spent in found.items():
         yield from bill(name, spent)
@@ -133,3 +139,8 @@ def monthly(costs: Mapping[str, float]) -> Iterator[Row]:
             for whose, each in (("", costs), (" of the naive design", naive)):
                 week = users * sum(n * each[kind] for kind, n in syncs.items()) / prices.MILLION
                 yield Row(f"by {name}: {users:,} users a month{whose}", f"{shown(week * MONTH_DAYS / 7)} $")
+
+
+if __name__ == "__main__":
+    for row in bill(sys.argv[1], week(sys.argv[1], int(sys.argv[2]))):
+        print(row.name, row.result, row.target, sep="; ")
