@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from typing import Any
@@ -141,20 +141,20 @@ def compare(visit: Visit) -> None:
             except ProviderChangedError as error:  # the reply is kept all the same: it is what shows why
                 question.error = error
     filed = [(question, question.filed.changes) for question in visit.questions if question.filed]
-    here = stored(visit, (changes for _, changes in filed))
+    here = stored(visit, (change for _, changes in filed for change in changes))
     for question, changes in filed:
         question.proposed = proposals(here, changes, visit.job.id)
         question.changed = any(made.differs for made in question.proposed.values())
         question.begun = any(made.seen.by == visit.job.id for made in question.proposed.values())
 
 
-def stored(visit: Visit, answers: Iterable[Sequence[Change]]) -> dict[Key, Section]:
+def stored(visit: Visit, changes: Iterable[Change]) -> dict[Key, Section]:
     """Sections as they are now; at half the price, and perhaps a moment old, where that mends itself: what may only
     have left goes with the next news of it, and a day that is polled is asked for again (a put is refused where it was
     old)."""
     firmly, loosely, leaving = list[Key](), list[Key](), list[Change]()
     polled = visit.job.reason == "poll"
-    for change in (change for changes in answers for change in changes):
+    for change in changes:
         if change.leaves:
             leaving.append(change)
         else:
